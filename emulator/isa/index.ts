@@ -15,6 +15,7 @@ export {
   type Relative,
 } from "./encode.ts";
 export { conditions } from "./families.ts";
+export { type FormatOptions, format } from "./format.ts";
 export { forms } from "./forms.ts";
 export {
   type DecodeFailure,
