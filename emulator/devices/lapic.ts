@@ -403,12 +403,17 @@ export class LocalApics {
     if (this.#i32[at + IRR_SUMMARY] !== 0) this.#wiring.changed();
   }
 
-  /** Disabling by software masks the whole local vector table (10.4.7.2). */
+  /**
+   * Disabling by software masks the local vector table (10.4.7.2), but here not the pins LINT0 and LINT1, as in QEMU: kernels
+   * are tested there, and some write LINT0 before they enable the APIC.
+   */
   #writeSpurious(processor: number, at: number, value: number, now: number): void {
     this.#catchUp(processor, now);
     this.#i32[at + SVR] = value & SVR_WRITABLE;
     if ((value & SVR_ENABLED) !== 0) return;
-    for (let entry = LVT; entry <= LVT_ERROR; entry++) this.#i32[at + entry] |= LVT_MASKED;
+    for (let entry = LVT; entry <= LVT_ERROR; entry++) {
+      if (!isPin(entry)) this.#i32[at + entry] |= LVT_MASKED;
+    }
     this.#schedule(processor, now);
   }
 
@@ -417,7 +422,7 @@ export class LocalApics {
     this.#catchUp(processor, now);
     if (entry === LVT_TIMER) this.#rebaseTimer(processor, now, (value & LVT_PERIODIC) !== 0, i32[at + TIMER_DIVIDE]);
     i32[at + entry] = value & LVT_WRITABLE[entry - LVT];
-    if ((i32[at + SVR] & SVR_ENABLED) === 0) i32[at + entry] |= LVT_MASKED;
+    if ((i32[at + SVR] & SVR_ENABLED) === 0 && !isPin(entry)) i32[at + entry] |= LVT_MASKED;
     if (entry === LVT_TIMER) this.#schedule(processor, now);
     else if (entry === LVT_LINT0 && i32[at + LINT0_PIN] !== 0) this.#wiring.changed();
   }
@@ -532,6 +537,10 @@ function timeIndex(processor: number, offset: number): number {
 
 function lvtOf(offset: number): number {
   return LVT + ((offset - APIC_LVT_TIMER) >>> 4);
+}
+
+function isPin(entry: number): boolean {
+  return entry === LVT_LINT0 || entry === LVT_LINT1;
 }
 
 /** Figure 10-10: 0, 1, 2, 3, 8, 9, Ah divide by 2, 4, ... 128; Bh divides by 1. */
