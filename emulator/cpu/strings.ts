@@ -1,0 +1,236 @@
+// String instructions and their REP prefixes: MOVS CMPS SCAS LODS STOS INS OUTS. Intel SDM vol. 1, 7.3.9; vol. 2, REP.
+import type { Instruction } from "../isa/instruction.ts";
+import { DS, ES } from "../isa/operands.ts";
+import {
+  PAGE,
+  R_EAX,
+  R_ECX,
+  R_EDI,
+  R_EDX,
+  R_EFLAGS,
+  R_ESI,
+  R_FA,
+  R_FB,
+  R_FRES,
+  R_LAZY,
+  S_ATTRIBUTES,
+  S_BASE,
+  S_LIMIT,
+} from "../memory/layout.ts";
+import { AGAIN, type Core, DF_FLAG, G_LEFT, G_OBSERVED, LAZY_SUB, NEXT, STATUS_FLAGS } from "./core.ts";
+import { portAllowed, writePort } from "./io.ts";
+import {
+  checkedForWrite,
+  operandWidth,
+  readMemory,
+  readRegister,
+  type Width,
+  wrap,
+  writeLinear,
+  writeMemory,
+  writeRegister,
+} from "./operands.ts";
+import { CODE, DATA_EXPAND_DOWN, DATA_WRITABLE, faulted, linearBase, PRESENT } from "./segmentation.ts";
+
+/** One iteration but for the count: accesses, then registers. False: faulted, with nothing changed. */
+type Iteration = (core: Core, instruction: Instruction, width: Width) => boolean;
+
+/** Does as many whole iterations as one page allows, at most `count`, quickly; 0 where the slow way has to look. */
+type Burst = (core: Core, instruction: Instruction, width: Width, count: number) => number;
+
+const widthOf = (instruction: Instruction): Width =>
+  instruction.form.mnemonic.endsWith("B") ? 1 : operandWidth(instruction);
+
+const sourceSegment = (instruction: Instruction): number =>
+  instruction.segmentOverride >= 0 ? instruction.segmentOverride : DS;
+
+/** The offset that ESI or EDI holds for this address size. */
+const offsetIn = (core: Core, register: number, instruction: Instruction): number =>
+  wrap(instruction, core.word(register));
+
+/** Moves ESI or EDI on by one element, or ECX by -1: as much of it as the address size uses. */
+function move(core: Core, register: number, instruction: Instruction, distance: number): void {
+  const sum = core.word(register) + distance;
+  if (instruction.addressSize === 32) core.setWord(register, sum);
+  else writeRegister(core, register, 2, sum);
+}
+
+const step = (core: Core, width: Width): number => ((core.word(R_EFLAGS) & DF_FLAG) !== 0 ? -width : width);
+
+/** The flags of `a` - `b`, kept lazily. */
+function compare(core: Core, a: number, b: number, width: Width): void {
+  const unused = 32 - 8 * width;
+  const [left, right] = [(a << unused) >> unused, (b << unused) >> unused];
+  core.setWord(R_FA, left);
+  core.setWord(R_FB, right);
+  core.setWord(R_FRES, ((left - right) << unused) >> unused);
+  core.setWord(R_LAZY, STATUS_FLAGS | LAZY_SUB);
+}
+
+const moveOne: Iteration = (core, instruction, width) => {
+  const value = readMemory(core, sourceSegment(instruction), offsetIn(core, R_ESI, instruction), width);
+  if (faulted(core)) return false;
+  writeMemory(core, ES, offsetIn(core, R_EDI, instruction), width, value);
+  if (faulted(core)) return false;
+  move(core, R_ESI, instruction, step(core, width));
+  move(core, R_EDI, instruction, step(core, width));
+  return true;
+};
+
+const compareOne: Iteration = (core, instruction, width) => {
+  const a = readMemory(core, sourceSegment(instruction), offsetIn(core, R_ESI, instruction), width);
+  if (faulted(core)) return false;
+  const b = readMemory(core, ES, offsetIn(core, R_EDI, instruction), width);
+  if (faulted(core)) return false;
+  move(core, R_ESI, instruction, step(core, width));
+  move(core, R_EDI, instruction, step(core, width));
+  compare(core, a, b, width);
+  return true;
+};
+
+const scanOne: Iteration = (core, instruction, width) => {
+  const b = readMemory(core, ES, offsetIn(core, R_EDI, instruction), width);
+  if (faulted(core)) return false;
+  move(core, R_EDI, instruction, step(core, width));
+  compare(core, readRegister(core, R_EAX, width), b, width);
+  return true;
+};
+
+const loadOne: Iteration = (core, instruction, width) => {
+  const value = readMemory(core, sourceSegment(instruction), offsetIn(core, R_ESI, instruction), width);
+  if (faulted(core)) return false;
+  move(core, R_ESI, instruction, step(core, width));
+  writeRegister(core, R_EAX, width, value);
+  return true;
+};
+
+const storeOne: Iteration = (core, instruction, width) => {
+  const value = readRegister(core, R_EAX, width);
+  writeMemory(core, ES, offsetIn(core, R_EDI, instruction), width, value);
+  if (faulted(core)) return false;
+  move(core, R_EDI, instruction, step(core, width));
+  return true;
+};
+
+/** INS: the store must be sure to succeed before the port is read, for that may change the device. */
+const inputOne: Iteration = (core, instruction, width) => {
+  const port = core.word(R_EDX) & 0xffff;
+  if (!portAllowed(core, port, width)) return false;
+  const linear = checkedForWrite(core, ES, offsetIn(core, R_EDI, instruction), width);
+  if (linear === undefined) return false;
+  writeLinear(core, linear, width, core.bus.readPort(port, width));
+  if (faulted(core)) return false;
+  move(core, R_EDI, instruction, step(core, width));
+  return true;
+};
+
+const outputOne: Iteration = (core, instruction, width) => {
+  const port = core.word(R_EDX) & 0xffff;
+  if (!portAllowed(core, port, width)) return false;
+  const value = readMemory(core, sourceSegment(instruction), offsetIn(core, R_ESI, instruction), width);
+  if (faulted(core)) return false;
+  writePort(core, port, width, value);
+  move(core, R_ESI, instruction, step(core, width));
+  return true;
+};
+
+/**
+ * How many elements from an offset upwards are sure to pass the checks of a data segment without leaving a page; 0 where
+ * one has to look at each.
+ */
+function roomFor(core: Core, segment: number, offset: number, instruction: Instruction, width: Width): number {
+  const attributes = core.segment(segment, S_ATTRIBUTES);
+  if ((attributes & (PRESENT | CODE | DATA_EXPAND_DOWN | DATA_WRITABLE)) !== (PRESENT | DATA_WRITABLE)) return 0;
+  const first = offset >>> 0;
+  const last = Math.min(core.segment(segment, S_LIMIT) >>> 0, instruction.addressSize === 32 ? 0xffffffff : 0xffff);
+  const inPage = PAGE - ((core.segment(segment, S_BASE) + offset) & (PAGE - 1));
+  return Math.max(0, Math.floor(Math.min(inPage, last - first + 1) / width));
+}
+
+const moveBurst: Burst = (core, instruction, width, count) => {
+  if (step(core, width) < 0) return 0;
+  const segment = sourceSegment(instruction);
+  const [source, destination] = [offsetIn(core, R_ESI, instruction), offsetIn(core, R_EDI, instruction)];
+  count = Math.min(count, roomFor(core, segment, source, instruction, width));
+  count = Math.min(count, roomFor(core, ES, destination, instruction, width));
+  if (count < 2) return 0;
+  const from = core.linear.readPointer(linearBase(core, segment, source));
+  if (from < 0) return 0;
+  const to = core.linear.writePointer(linearBase(core, ES, destination));
+  if (to < 0) return 0;
+  const bytes = count * width;
+  if (to <= from || to >= from + bytes) core.u8.copyWithin(to, from, from + bytes);
+  else if (to - from < width) return 0;
+  else for (let i = 0; i < bytes; i++) core.u8[to + i] = core.u8[from + i];
+  move(core, R_ESI, instruction, bytes);
+  move(core, R_EDI, instruction, bytes);
+  return count;
+};
+
+const storeBurst: Burst = (core, instruction, width, count) => {
+  if (step(core, width) < 0) return 0;
+  const destination = offsetIn(core, R_EDI, instruction);
+  count = Math.min(count, roomFor(core, ES, destination, instruction, width));
+  if (count < 2) return 0;
+  const to = core.linear.writePointer(linearBase(core, ES, destination));
+  if (to < 0) return 0;
+  const bytes = count * width;
+  const value = readRegister(core, R_EAX, width);
+  if (width === 1) core.u8.fill(value, to, to + bytes);
+  else if (width === 4 && (to & 3) === 0) core.i32.fill(value, to >> 2, (to + bytes) >> 2);
+  else for (let i = 0; i < bytes; i++) core.u8[to + i] = value >>> (8 * (i % width));
+  move(core, R_EDI, instruction, bytes);
+  return count;
+};
+
+/**
+ * The instruction made of an iteration. Every iteration is one tick: the last one is the caller's to count, those before
+ * are taken from G_LEFT here. REPE and REPNE look at ZF after a `compares` iteration; a fault leaves their flags as they
+ * were at the start (vol. 2, REP), registers at the element that faulted.
+ */
+function stringInstruction(one: Iteration, compares: boolean, burst?: Burst) {
+  return (core: Core, instruction: Instruction): number => {
+    const width = widthOf(instruction);
+    if (instruction.repeat === 0) {
+      one(core, instruction, width);
+      return NEXT;
+    }
+    const { g } = core;
+    let left = offsetIn(core, R_ECX, instruction) >>> 0;
+    if (left === 0) return NEXT;
+    const flags = compares ? flagWords.map((at) => core.word(at)) : [];
+    for (;;) {
+      let done =
+        burst !== undefined && g[G_OBSERVED] === 0 ? burst(core, instruction, width, Math.min(left, g[G_LEFT])) : 0;
+      if (done === 0) {
+        if (!one(core, instruction, width)) {
+          for (let i = 0; i < flags.length; i++) core.setWord(flagWords[i], flags[i]);
+          return NEXT;
+        }
+        done = 1;
+      }
+      move(core, R_ECX, instruction, -done);
+      left -= done;
+      const isEqual = core.word(R_FRES) === 0;
+      if (left === 0 || (compares && isEqual !== (instruction.repeat === 0xf3))) {
+        g[G_LEFT] -= done - 1;
+        return NEXT;
+      }
+      if (g[G_LEFT] <= done) {
+        g[G_LEFT] = 1;
+        return AGAIN;
+      }
+      g[G_LEFT] -= done;
+    }
+  };
+}
+
+const flagWords = [R_EFLAGS, R_LAZY, R_FA, R_FB, R_FRES];
+
+export const moveString = stringInstruction(moveOne, false, moveBurst);
+export const compareString = stringInstruction(compareOne, true);
+export const scanString = stringInstruction(scanOne, true);
+export const loadString = stringInstruction(loadOne, false);
+export const storeString = stringInstruction(storeOne, false, storeBurst);
+export const inputString = stringInstruction(inputOne, false);
+export const outputString = stringInstruction(outputOne, false);
