@@ -116,7 +116,7 @@ export function encode(mnemonic: string, operands: readonly EncodeOperand[], opt
       if (typeof fields === "string") reason = fields || reason;
       else {
         const encoded = emit(fields, options.bits);
-        if (best === undefined || encoded.bytes.length < best.bytes.length) best = encoded;
+        if (best === undefined || shorter(encoded, best)) best = encoded;
       }
     }
   }
@@ -126,6 +126,11 @@ export function encode(mnemonic: string, operands: readonly EncodeOperand[], opt
   const takes = new Set(candidates.filter((form) => !form.alias).map((form) => `(${form.operands.join(", ")})`));
   throw new EncodeError(`no form of ${mnemonic.toUpperCase()} takes (${found}); it takes ${[...takes].join(", ")}`);
 }
+
+/** Of two of one length (16-bit `ADD AX, 1`) the sign-extended byte, as assemblers do; then the earlier row. */
+const shorter = (one: Encoded, other: Encoded): boolean =>
+  one.bytes.length < other.bytes.length ||
+  (one.bytes.length === other.bytes.length && extendsSign(one.form) && !extendsSign(other.form));
 
 /** Encode a decoded instruction again, in its own form: equal in every field but perhaps `length`. */
 export const encodeInstruction = (instruction: Instruction, bits: 16 | 32): number[] => emit(instruction, bits).bytes;

@@ -440,7 +440,8 @@ const integer: readonly Row[] = [
   ["BOUND r16, m16&16",      "62 /r",          "r,r"],
   ["BOUND r32, m32&32",      "62 /r",          "r,r"],
   ["UD2",                    "0F 0B"],
-  ["UD1 r32, r/m32",         "0F B9 /r",       "anysize r,r"],
+  ["UD1 r16, r/m16",        "0F B9 /r",       "r,r"],
+  ["UD1 r32, r/m32",        "0F B9 /r",       "r,r"],
 
   // Strings and ports
   ["MOVSB",                  "A4",             "rep reads:d"],
