@@ -1,0 +1,568 @@
+// Tier 0: runs predecoded records, one handler call an instruction. The reference for every other engine.
+import {
+  type Core,
+  CR0_PG,
+  G_BUDGET,
+  G_CODE_MAP,
+  G_CODE_PAGE,
+  G_CPU,
+  G_EIP_BASE,
+  G_KEY,
+  G_LEFT,
+  G_LOCKED,
+  G_MODE_CHANGED,
+  G_NEW_TOP,
+  G_OBSERVED,
+  G_PROCESSOR,
+  G_RESERVE,
+  G_RETURN,
+  G_STATUS,
+  G_TLB_READ,
+  G_TLB_WRITE,
+  G_YIELD,
+  GP,
+  IF,
+  JUMPED,
+  NEXT,
+  NMI,
+  STATUS_EXCEPTION,
+  STATUS_OK,
+  STATUS_SPLIT,
+  TF,
+  UD,
+} from "../../cpu/core.ts";
+import { deliver, deliverException, linearAddress, plainOf, type PlainInstruction } from "../../cpu/index.ts";
+import { decode } from "../../isa/decode.ts";
+import { CS, SS } from "../../isa/operands.ts";
+import type { Instruction } from "../../isa/instruction.ts";
+import * as L from "../../memory/layout.ts";
+import { CodeCache, KEY_32, KEY_STACK, keyFlat, type SpecialHandlers } from "./codecache.ts";
+import type { Environment, Handler } from "./environment.ts";
+import { handlerCount, makeHandlers, variants } from "./generated/handlers.ts";
+import * as F from "./record.ts";
+import { dividers } from "./wide.ts";
+
+/** Where a processor's maskable interrupts come from: the board's local APICs and 8259. */
+export interface Interrupts {
+  /** A vector could be delivered to the processor now if its IF were set. */
+  interruptPending(processor: number): boolean;
+  /** Takes that vector. */
+  acknowledge(processor: number): number;
+}
+
+/** What watches instructions from outside; runs with one are slower. */
+export interface InstructionObserver {
+  /** Before an instruction at `eip` runs. */
+  before?(processor: number, eip: number, instruction: Instruction | null): void;
+  /** After it retired, or ended otherwise. */
+  after?(processor: number, eip: number, retired: boolean): void;
+  interrupt?(processor: number, vector: number, kind: "external" | "exception" | "nmi", errorCode: number): void;
+}
+
+/** Slots of a processor's fetch cache: linear page to offset map. */
+const FETCH_SLOTS = 64;
+
+// Descriptor attributes, in place in the high dword.
+const ATTRIBUTE_P = 0x8000;
+const ATTRIBUTE_CODE_SEGMENT = 0x800;
+const ATTRIBUTE_EXPAND_DOWN = 0x400;
+const ATTRIBUTE_WRITABLE = 0x200;
+const ATTRIBUTE_D = 0x400000;
+
+export class Interpreter {
+  readonly core: Core;
+  readonly cache: CodeCache;
+  observer: InstructionObserver | null = null;
+  private readonly interrupts: Interrupts;
+  private readonly handlers: Handler[];
+  private readonly fetchTags: Int32Array;
+  private readonly fetchMaps: Int32Array;
+  private readonly inner: (p: number) => number;
+  /** The last record that ran. */
+  private last = 0;
+
+  constructor(core: Core, interrupts: Interrupts) {
+    this.core = core;
+    this.interrupts = interrupts;
+    const special: SpecialHandlers = {
+      stale: handlerCount,
+      goto: handlerCount + 1,
+      relocate: handlerCount,
+      across: handlerCount + 2,
+      invalid: handlerCount + 3,
+      tooLong: handlerCount + 4,
+      unimplemented: handlerCount + 5,
+    };
+    const plainIndex = handlerCount + 6;
+    const plainFunctions: PlainInstruction[] = [];
+    const plainNumbers = new Map<PlainInstruction, number>();
+    const select = (instruction: Instruction): { handler: number; plain: number } => {
+      const { form } = instruction;
+      if (form.unimplemented !== "") return { handler: special.unimplemented, plain: 0 };
+      const variant = (instruction.memory ? 1 : 0) + (instruction.addressSize === 16 ? 2 : 0);
+      const xlat = form.mnemonic.startsWith("XLAT") ? 1 : 0;
+      const handler = variants[form.id * 4 + (variant | xlat)];
+      if (handler >= 0) return { handler, plain: 0 };
+      const plain = plainOf(form);
+      if (!plain) return { handler: special.unimplemented, plain: 0 };
+      let number = plainNumbers.get(plain);
+      if (number === undefined) {
+        number = plainFunctions.length;
+        plainNumbers.set(plain, number);
+        plainFunctions.push(plain);
+      }
+      return { handler: plainIndex, plain: number };
+    };
+    this.cache = new CodeCache(core.u8, core.layout, select, special, () => core.linear.dropWritable());
+    this.fetchTags = new Int32Array(core.layout.processors * FETCH_SLOTS).fill(1);
+    this.fetchMaps = new Int32Array(core.layout.processors * FETCH_SLOTS);
+    core.linear.codeWritten = (physical, bytes) => {
+      if (this.cache.written(physical, bytes)) core.g[G_CODE_PAGE] = 1;
+    };
+    core.linear.translationsChanged = (processor) => this.forgetFetches(processor);
+
+    const environment = this.environment();
+    this.handlers = makeHandlers(environment);
+    this.addSpecialHandlers(environment, plainFunctions);
+    this.inner = makeLoop(core, this.cache.code, this.handlers, (p) => {
+      this.last = p;
+    });
+  }
+
+  /** Everything derived from memory contents is looked up again: after a restore. */
+  reset(): void {
+    this.cache.clear();
+    this.forgetFetches(-1);
+    this.core.linear.flushEverything();
+  }
+
+  private forgetFetches(processor: number): void {
+    const from = processor < 0 ? 0 : processor * FETCH_SLOTS;
+    const to = processor < 0 ? this.fetchTags.length : from + FETCH_SLOTS;
+    this.fetchTags.fill(1, from, to);
+    this.core.g[G_CODE_PAGE] = 1;
+  }
+
+  /** Makes a processor the current one. */
+  select(processor: number): void {
+    const { core } = this;
+    const { g } = core;
+    g[G_PROCESSOR] = processor;
+    g[G_CPU] = core.blockOf(processor) >> 2;
+    g[G_STATUS] = STATUS_OK;
+    g[G_LOCKED] = 0;
+    this.modeChanged();
+  }
+
+  /** Works out again what follows from segments, privilege and modes. */
+  private modeChanged(): void {
+    const { core } = this;
+    const { g } = core;
+    g[G_MODE_CHANGED] = 0;
+    let key = 0;
+    for (let segment = 0; segment < 6; segment++) {
+      const attributes = core.segment(segment, L.S_ATTRIBUTES);
+      const isCode = (attributes & ATTRIBUTE_CODE_SEGMENT) !== 0;
+      const usable =
+        segment === CS ? isCode : !isCode && (attributes & ATTRIBUTE_WRITABLE) !== 0 && (attributes & ATTRIBUTE_EXPAND_DOWN) === 0;
+      const flat = core.segment(segment, L.S_BASE) === 0 && core.segment(segment, L.S_LIMIT) === -1;
+      if (flat && usable && (attributes & ATTRIBUTE_P) !== 0) key |= keyFlat(segment);
+    }
+    if ((core.segment(CS, L.S_ATTRIBUTES) & ATTRIBUTE_D) !== 0) key |= KEY_32;
+    if ((key & keyFlat(SS)) !== 0 && (core.segment(SS, L.S_ATTRIBUTES) & ATTRIBUTE_D) !== 0) key |= KEY_STACK;
+    const user = core.word(L.R_CPL) === 3;
+    const rights = key | (user ? 0x100 : 0) | ((core.word(L.R_CR0) & CR0_PG) !== 0 ? 0x200 : 0);
+    const processor = g[G_PROCESSOR];
+    if (this.keys[processor] !== rights) {
+      this.keys[processor] = rights;
+      this.fetchTags.fill(1, processor * FETCH_SLOTS, (processor + 1) * FETCH_SLOTS);
+    }
+    g[G_KEY] = key;
+    g[G_CODE_PAGE] = 1;
+    if (g[G_OBSERVED] !== 0) {
+      g[G_TLB_READ] = g[G_TLB_WRITE] = (L.TLB_BASE + processor * L.TLB_SIZE + L.TLB_NEVER * L.TLB_BYTES) >> 2;
+    } else {
+      g[G_TLB_READ] = core.linear.tlbOf(processor, false, user);
+      g[G_TLB_WRITE] = core.linear.tlbOf(processor, true, user);
+    }
+  }
+  private readonly keys = new Int32Array(L.MAX_PROCESSORS).fill(-1);
+
+  /**
+   * Runs the current processor for up to `budget` ticks from an instruction boundary; returns the ticks used. Returns early
+   * when the processor halts, gives up its slice (G_YIELD), shuts down, or meets something that is not implemented.
+   */
+  execute(budget: number): number {
+    const { core } = this;
+    const { g } = core;
+    g[G_BUDGET] = budget;
+    g[G_LEFT] = budget;
+    g[G_RESERVE] = 0;
+    g[G_YIELD] = 0;
+    g[G_RETURN] = 0;
+    g[G_STATUS] = STATUS_OK;
+    for (;;) {
+      if (g[G_LEFT] <= 0) {
+        g[G_LEFT] = g[G_RESERVE];
+        g[G_RESERVE] = 0;
+      }
+      if (g[G_LEFT] <= 0 || g[G_YIELD] !== 0 || g[G_RETURN] !== 0) break;
+      if (core.word(L.R_ACTIVITY) !== L.RUNNING) break;
+      if (g[G_MODE_CHANGED] !== 0) this.modeChanged();
+      if (core.word(L.R_SHADOW) !== 0) {
+        core.setWord(L.R_SHADOW, 0);
+        core.stopAfterThis();
+      } else if (this.interruptWindow()) {
+        if (g[G_STATUS] !== STATUS_OK) break;
+        continue;
+      }
+      if ((core.word(L.R_EFLAGS) & TF) !== 0) {
+        core.notImplemented("single step");
+        break;
+      }
+      if (!this.runSome()) break;
+    }
+    return budget - g[G_LEFT] - g[G_RESERVE];
+  }
+
+  /** Delivers an NMI or interrupt that is due at this boundary; true if it did. */
+  private interruptWindow(): boolean {
+    const { core } = this;
+    const processor = core.g[G_PROCESSOR];
+    if (core.word(L.R_NMI_PENDING) !== 0 && core.word(L.R_NMI_MASKED) === 0) {
+      core.setWord(L.R_NMI_PENDING, 0);
+      core.setWord(L.R_NMI_MASKED, 1);
+      this.observer?.interrupt?.(processor, NMI, "nmi", 0);
+      this.deliverExternal(NMI);
+      return true;
+    }
+    if ((core.word(L.R_EFLAGS) & IF) === 0 || !this.interrupts.interruptPending(processor)) return false;
+    const vector = this.interrupts.acknowledge(processor);
+    this.observer?.interrupt?.(processor, vector, "external", 0);
+    this.deliverExternal(vector);
+    return true;
+  }
+
+  private deliverExternal(vector: number): void {
+    const { core } = this;
+    core.materialiseFlags();
+    deliver(core, vector, "external", undefined);
+    if (core.g[G_STATUS] === STATUS_EXCEPTION) this.exception();
+    core.g[G_MODE_CHANGED] = 1;
+  }
+
+  /** Takes the pending exception; a shutdown (triple fault) leaves R_ACTIVITY saying so. */
+  private exception(): void {
+    const { core } = this;
+    const { g } = core;
+    this.observer?.interrupt?.(g[G_PROCESSOR], g[3], "exception", g[4]);
+    core.materialiseFlags();
+    if (deliverException(core) === "shutdown") core.setWord(L.R_ACTIVITY, L.SHUTDOWN);
+    if (g[G_STATUS] === STATUS_EXCEPTION) g[G_STATUS] = STATUS_OK;
+    g[G_MODE_CHANGED] = 1;
+  }
+
+  /** From R_EIP to the next stop of the inner loop; false when the run cannot go on. */
+  private runSome(): boolean {
+    const { core } = this;
+    const { g } = core;
+    const flatCode = (g[G_KEY] & keyFlat(CS)) !== 0;
+    if (!flatCode || g[G_OBSERVED] !== 0) core.stopAfterThis();
+    const p = this.locate();
+    if (p < 0) return this.afterStatus();
+    if (!flatCode && !this.withinLimit(p)) return this.afterStatus();
+    const q = g[G_OBSERVED] !== 0 ? this.observedStep(p) : this.inner(p);
+    if (q >= 0) {
+      core.setWord(L.R_EIP, this.eipOf(q));
+      return true;
+    }
+    if (q === F.EXIT) {
+      g[G_LEFT]--;
+      return g[G_STATUS] === STATUS_OK || this.afterStatus();
+    }
+    core.setWord(L.R_EIP, this.eipOf(this.last));
+    return q === F.RELOCATE || this.afterStatus();
+  }
+
+  private afterStatus(): boolean {
+    const { core } = this;
+    const status = core.g[G_STATUS];
+    if (status === STATUS_EXCEPTION) {
+      this.exception();
+      return core.g[G_STATUS] === STATUS_OK;
+    }
+    return status === STATUS_OK;
+  }
+
+  /** One instruction under observation. */
+  private observedStep(p: number): number {
+    const { core } = this;
+    const { code, scratch } = this.cache;
+    let at = p;
+    while (code[at] === handlerCount + 1) at = code[at + F.F_TARGET];
+    this.last = at;
+    if (code[at] === handlerCount + 2) {
+      // Across two pages: decoded afresh each time, and run from the scratch record.
+      const linear = (core.segment(CS, L.S_BASE) + this.eipOf(at)) | 0;
+      if (!this.decodeOnce(code[at + F.F_OFFSET], linear)) return F.FAULT;
+      at = scratch;
+      this.last = at;
+    }
+    core.g[G_LOCKED] = code[at + F.F_LOCKED];
+    core.linear.access = 0;
+    core.linear.accessDone = false;
+    const eip = this.eipOf(at);
+    const isReal = code[at] !== handlerCount;
+    if (isReal) this.observer?.before?.(core.g[G_PROCESSOR], eip, this.cache.instructions[code[at + F.F_INSTRUCTION]] ?? null);
+    const q = this.handlers[code[at]](at);
+    core.g[G_LOCKED] = 0;
+    if (core.g[G_STATUS] === STATUS_SPLIT) core.setWord(L.R_MICRO_INDEX, core.word(L.R_MICRO_INDEX) + 1);
+    else if (core.linear.splitting && core.word(L.R_MICRO_INDEX) !== 0) this.clearMicroState();
+    if (q >= 0) core.g[G_LEFT]--;
+    if (q !== F.RELOCATE) this.observer?.after?.(core.g[G_PROCESSOR], eip, q !== F.FAULT);
+    return q;
+  }
+
+  private clearMicroState(): void {
+    const { core } = this;
+    const at = core.g[G_CPU] + L.R_MICRO_INDEX;
+    core.i32.fill(0, at, at + 1 + L.MICRO_VALUES);
+  }
+
+  private eipOf(p: number): number {
+    const { core } = this;
+    const eip = (core.g[G_EIP_BASE] + this.cache.code[p + F.F_OFFSET]) | 0;
+    return (core.g[G_KEY] & KEY_32) !== 0 ? eip : eip & 0xffff;
+  }
+
+  // --- finding code ---
+
+  /** Record of the instruction at R_EIP, or -1 after raising a fault. */
+  private locate(): number {
+    const { core } = this;
+    const eip = core.word(L.R_EIP);
+    if ((core.g[G_KEY] & keyFlat(CS)) === 0 && eip >>> 0 > core.segment(CS, L.S_LIMIT) >>> 0) {
+      core.fault(GP, 0);
+      return -1;
+    }
+    const known = this.find(eip);
+    if (known >= 0) return known;
+    return this.locateSlowly(eip);
+  }
+
+  /** Record of the instruction at `eip` if it is decoded and its page is at hand, else -1. Sets what the current page is. */
+  private find(eip: number): number {
+    const { core, cache } = this;
+    const { g } = core;
+    const linear = (core.i32[g[G_CPU] + L.R_SEGMENTS + CS * L.SEGMENT_WORDS + L.S_BASE] + eip) | 0;
+    const page = linear & -L.PAGE;
+    if (page !== g[G_CODE_PAGE]) {
+      const slot = g[G_PROCESSOR] * FETCH_SLOTS + ((linear >>> 12) & (FETCH_SLOTS - 1));
+      if (this.fetchTags[slot] !== page) return F.EXIT;
+      g[G_CODE_PAGE] = page;
+      g[G_CODE_MAP] = this.fetchMaps[slot];
+    }
+    g[G_EIP_BASE] = (eip - (linear & (L.PAGE - 1))) | 0;
+    const p = cache.maps[g[G_CODE_MAP] + (linear & (L.PAGE - 1))];
+    return p === 0 ? F.EXIT : p;
+  }
+
+  private locateSlowly(eip: number): number {
+    const { core, cache } = this;
+    const { g } = core;
+    const linear = (core.segment(CS, L.S_BASE) + eip) | 0;
+    const physical = core.linear.translateFetch(linear);
+    if (physical < 0) return -1;
+    const offset = linear & (L.PAGE - 1);
+    g[G_EIP_BASE] = (eip - offset) | 0;
+    const page = Math.floor(physical / L.PAGE);
+    if ((page + 1) * L.PAGE > core.layout.ramSize) return this.decodeOnce(offset, linear) ? cache.scratch : -1;
+    if (cache.full) {
+      cache.clear();
+      this.forgetFetches(-1);
+    }
+    const map = cache.mapOf(page, g[G_KEY]);
+    const slot = g[G_PROCESSOR] * FETCH_SLOTS + ((linear >>> 12) & (FETCH_SLOTS - 1));
+    this.fetchTags[slot] = linear & -L.PAGE;
+    this.fetchMaps[slot] = map;
+    g[G_CODE_PAGE] = linear & -L.PAGE;
+    g[G_CODE_MAP] = map;
+    return cache.maps[map + offset] || cache.decodeRun(map, offset);
+  }
+
+  /** Decodes into the scratch record an instruction that crosses pages or does not lie in RAM; false after a fault. */
+  private decodeOnce(offset: number, linear: number): boolean {
+    const { core, cache } = this;
+    const bytes = new Uint8Array(15);
+    const bits = (core.g[G_KEY] & KEY_32) !== 0 ? 32 : 16;
+    let have = 0;
+    for (;;) {
+      // All of one page at a time: the next page is touched only if the instruction needs it.
+      const physical = core.linear.translateFetch((linear + have) | 0);
+      if (physical < 0) return false;
+      const room = Math.min(15 - have, L.PAGE - ((linear + have) & (L.PAGE - 1)));
+      for (let i = 0; i < room; i++) bytes[have + i] = core.linear.load(physical + i, 1);
+      have += room;
+      const found = decode(bytes, 0, have, bits);
+      if (found === "truncated" && have < 15) continue;
+      if (found === "invalid") core.fault(UD, 0);
+      else if (typeof found === "string") core.fault(GP, 0);
+      else {
+        cache.write(cache.scratch, found, offset, core.g[G_KEY]);
+        return true;
+      }
+      return false;
+    }
+  }
+
+  /** Code segments that are not flat: the whole instruction must lie within the limit. */
+  private withinLimit(p: number): boolean {
+    const { core } = this;
+    const { code } = this.cache;
+    let at = p;
+    while (code[at] === handlerCount + 1) at = code[at + F.F_TARGET];
+    const end = (core.word(L.R_EIP) >>> 0) + Math.max(code[at + F.F_LENGTH], 1) - 1;
+    if (end <= core.segment(CS, L.S_LIMIT) >>> 0) return true;
+    core.fault(GP, 0);
+    return false;
+  }
+
+  // --- what handlers call ---
+
+  private environment(): Environment {
+    const { core, cache } = this;
+    const { g, linear } = core;
+    const { code } = cache;
+    const find = (eip: number): number => this.find(eip);
+    const stackIsWide = (): boolean => (core.segment(SS, L.S_ATTRIBUTES) & ATTRIBUTE_D) !== 0;
+    const jumpTo = (target: number): number => {
+      core.i32[g[G_CPU] + L.R_EIP] = target;
+      return find(target);
+    };
+    return {
+      code,
+      g,
+      i8: core.i8,
+      i16: core.i16,
+      i32: core.i32,
+      segmented: (p, offset, width, write) => {
+        const mode = code[p + F.F_MODE];
+        const effective = (mode & F.MODE_16) !== 0 ? offset & 0xffff : offset;
+        return linearAddress(core, (mode & 0xff) - 1, effective, width, write !== 0);
+      },
+      read8: (a) => linear.read8(a),
+      read16: (a) => linear.read16(a),
+      read32: (a) => linear.read32(a),
+      write8: (a, v) => linear.write8(a, v),
+      write16: (a, v) => linear.write16(a, v),
+      write32: (a, v) => linear.write32(a, v),
+      update8: (a) => linear.update8(a),
+      update16: (a) => linear.update16(a),
+      update32: (a) => linear.update32(a),
+      pushAddress: (width) => {
+        const esp = core.word(L.R_ESP);
+        const top = stackIsWide() ? (esp - width) | 0 : (esp - width) & 0xffff;
+        g[G_NEW_TOP] = stackIsWide() ? top : (esp & ~0xffff) | top;
+        return linearAddress(core, SS, top, width, true);
+      },
+      popAddress: (width, pointer) => {
+        const wide = stackIsWide();
+        const offset = wide ? pointer : pointer & 0xffff;
+        const top = (offset + width) | 0;
+        g[G_NEW_TOP] = wide ? top : (core.word(L.R_ESP) & ~0xffff) | (top & 0xffff);
+        return linearAddress(core, SS, offset, width, false);
+      },
+      released: (top, bytes) => (stackIsWide() ? (top + bytes) | 0 : (top & ~0xffff) | ((top + bytes) & 0xffff)),
+      raise: (vector) => core.fault(vector, 0),
+      checkTarget: (offset) => {
+        if (offset >>> 0 > core.segment(CS, L.S_LIMIT) >>> 0) core.fault(GP, 0);
+      },
+      jump: (p, target) => {
+        core.i32[g[G_CPU] + L.R_EIP] = target;
+        const page = g[G_CODE_PAGE];
+        const k = find(target);
+        // A link is good as long as the record: both lie in one page under one key.
+        if (k > 0 && g[G_CODE_PAGE] === page && p !== cache.scratch && code[p + F.F_SPECIAL] === 0) code[p + F.F_TARGET] = k;
+        return k;
+      },
+      jumpTo,
+      ...dividers(core),
+    };
+  }
+
+  private addSpecialHandlers(environment: Environment, plainFunctions: readonly PlainInstruction[]): void {
+    const { core, cache, handlers } = this;
+    const { g } = core;
+    const { code } = cache;
+    const eipOf = (p: number): number => this.eipOf(p);
+    handlers.push(
+      // stale, relocate
+      () => F.RELOCATE,
+      // goto
+      (p) => handlers[code[code[p + F.F_TARGET]]](code[p + F.F_TARGET]),
+      // across a page boundary
+      (p) => {
+        const eip = eipOf(p);
+        const linear = (core.segment(CS, L.S_BASE) + eip) | 0;
+        if (!this.decodeOnce(code[p + F.F_OFFSET], linear)) return F.FAULT;
+        const { scratch } = cache;
+        const end = eip + code[scratch + F.F_LENGTH] - 1;
+        if ((g[G_KEY] & keyFlat(CS)) === 0 && end > core.segment(CS, L.S_LIMIT) >>> 0) {
+          core.fault(GP, 0);
+          return F.FAULT;
+        }
+        const next = handlers[code[scratch]](scratch);
+        if (next !== scratch + F.STRIDE) return next;
+        core.setWord(L.R_EIP, (eip + code[scratch + F.F_LENGTH]) | 0);
+        return F.EXIT;
+      },
+      () => {
+        environment.raise(UD);
+        return F.FAULT;
+      },
+      () => {
+        core.fault(GP, 0);
+        return F.FAULT;
+      },
+      (p) => {
+        const { form } = cache.instructions[code[p + F.F_INSTRUCTION]];
+        core.notImplemented(form.unimplemented || form.mnemonic);
+        return F.FAULT;
+      },
+      // plain
+      (p) => {
+        const eip = eipOf(p);
+        core.i32[g[G_CPU] + L.R_EIP] = eip;
+        const how = plainFunctions[code[p + F.F_PLAIN]](core, cache.instructions[code[p + F.F_INSTRUCTION]]);
+        if (g[G_STATUS] !== STATUS_OK) return F.FAULT;
+        if (how === NEXT) {
+          if (g[G_MODE_CHANGED] === 0) return p + F.STRIDE;
+          const next = (eip + code[p + F.F_LENGTH]) | 0;
+          core.i32[g[G_CPU] + L.R_EIP] = (g[G_KEY] & KEY_32) !== 0 ? next : next & 0xffff;
+          return F.EXIT;
+        }
+        if (how === JUMPED && g[G_MODE_CHANGED] === 0) return this.find(core.i32[g[G_CPU] + L.R_EIP]);
+        return F.EXIT;
+      },
+    );
+  }
+}
+
+/** The inner loop, on its own so that nothing else keeps it from being compiled well. */
+function makeLoop(core: Core, code: Int32Array, handlers: Handler[], lastWas: (p: number) => void): (p: number) => number {
+  const { g } = core;
+  return (start) => {
+    let p = start;
+    let q = start;
+    for (;;) {
+      q = p;
+      p = handlers[code[q]](q);
+      if (p < 0) break;
+      const left = g[G_LEFT] - 1;
+      g[G_LEFT] = left;
+      if (left <= 0) break;
+    }
+    lastWas(q);
+    return p;
+  };
+}

@@ -1,0 +1,402 @@
+// The machine: processors, board and virtual time over one memory, and the loop that gives every processor its slices.
+import {
+  Core,
+  G_CPU,
+  G_PROCESSOR,
+  G_RETURN,
+  G_STATUS,
+  G_YIELD,
+  type AccessObserver,
+  G_OBSERVED,
+  G_MODE_CHANGED,
+  IF,
+  STATUS_NOT_IMPLEMENTED,
+} from "../cpu/core.ts";
+import { resetProcessor, startFromSipi } from "../cpu/index.ts";
+import { LinearMemory } from "../cpu/paging.ts";
+import { Interpreter, type InstructionObserver } from "../engine/interpreter/interpreter.ts";
+import { addWords, combine, type Hash64, hashText } from "../memory/hash.ts";
+import * as L from "../memory/layout.ts";
+import { Board } from "./board.ts";
+import type { ImageSymbol } from "./image.ts";
+import { enterFlat, enterMultiboot, loadImage, type LoadOptions, readImage } from "./loader.ts";
+import { draw, drawSlice, LONGEST_SLICE, seedSlices } from "./slices.ts";
+import { PhysicalMemory, Processor } from "./views.ts";
+
+export interface MachineOptions {
+  /** 1 to 32; default 1. */
+  readonly processors?: number;
+  /** Bytes of RAM: 1 to 3072 MiB in whole MiB; default 128 MiB. */
+  readonly memory?: number;
+  /** Seed of the slice generator: equal seeds give equal runs. Default 1. */
+  readonly seed?: number;
+  /** Bytes leaving the first serial port, as they leave. */
+  readonly serial?: (byte: number) => void;
+  /** Bytes written to port E9h. */
+  readonly debug?: (byte: number) => void;
+  /** The serial port's OUT2 gates its interrupt, as on most AT boards; default false. */
+  readonly out2GatesInterrupt?: boolean;
+}
+
+/** Anything that can give the bytes of an image: the assembler's images do. */
+export interface Bootable {
+  elf(): Uint8Array;
+}
+
+export interface BootOptions extends MachineOptions, LoadOptions {
+  /** What error messages call the image. */
+  readonly name?: string;
+}
+
+/** Why a run ended. */
+export type StopReason =
+  /** Every processor halted or waiting, and nothing pending that could wake one. */
+  | "halted"
+  /** The instruction limit was reached. */
+  | "budget"
+  /** The guest wrote to port F4h. */
+  | "guest exit"
+  /** The guest reset the machine. */
+  | "reset"
+  /** A processor shut down. */
+  | "triple fault"
+  /** The guest used something this machine does not have. */
+  | "not implemented"
+  /** `stop()` was called. */
+  | "stopped";
+
+export interface RunResult {
+  readonly reason: StopReason;
+  /** The value written to port F4h. */
+  readonly guestExit?: number;
+  /** What was not implemented and where, how the guest reset itself, or which processor shut down. */
+  readonly detail?: string;
+  /** Retired instructions since power-on, a number a processor. */
+  readonly instructions: readonly number[];
+  /** The machine clock in ticks. */
+  readonly clock: number;
+}
+
+export interface RunLimits {
+  /** Total instructions, all processors together, counted from power-on. */
+  readonly maxInstructions?: number;
+}
+
+/** What sees a run from outside, instruction by instruction; guest state is not theirs to change. */
+export interface Observer extends InstructionObserver, Partial<AccessObserver> {}
+
+/** The whole guest-visible state at an instruction boundary. */
+export interface Snapshot {
+  readonly bytes: Uint8Array;
+  readonly layout: L.Layout;
+}
+
+const MIB = 0x100000;
+
+export class Machine {
+  readonly core: Core;
+  readonly board: Board;
+  readonly interpreter: Interpreter;
+  readonly memory: PhysicalMemory;
+  readonly processors: readonly Processor[];
+  /** Symbols of the loaded image, by address. */
+  symbols: readonly ImageSymbol[] = [];
+  private ended: { reason: StopReason; guestExit?: number; detail?: string } | null = null;
+  private sliceEnd = 0;
+  private alone = false;
+  private readonly pageSums = new Map<number, Hash64>();
+
+  /** A machine at its reset state. Throws RangeError for sizes no machine has. */
+  constructor(options: MachineOptions = {}) {
+    const { processors = 1, memory = 128 * MIB, seed = 1 } = options;
+    if (!Number.isInteger(processors) || processors < 1 || processors > L.MAX_PROCESSORS)
+      throw new RangeError(`machine: ${processors} processors asked for; 1 to ${L.MAX_PROCESSORS} can be had`);
+    if (memory % MIB !== 0 || memory < MIB || memory > 3072 * MIB)
+      throw new RangeError(`machine: ${memory} bytes of memory asked for; 1 to 3072 whole MiB can be had`);
+    const core = new Core(L.layoutOf(processors, memory));
+    this.core = core;
+    core.linear = new LinearMemory(core);
+    this.board = new Board(
+      core,
+      {
+        now: () => core.now(),
+        currentProcessor: () => core.g[G_PROCESSOR],
+        stopSoon: () => this.lookAgain(),
+        guestExit: (value) => this.end({ reason: "guest exit", guestExit: value }),
+        reset: (why) => this.end({ reason: "reset", detail: why }),
+        init: (processor) => {
+          resetProcessor(core, processor, "init", processor === 0);
+          this.lookAgain();
+        },
+        sipi: (processor, vector) => {
+          startFromSipi(core, processor, vector);
+          this.lookAgain();
+        },
+        notImplemented: (name) => core.notImplemented(name),
+        serial: (byte) => options.serial?.(byte),
+        debug: (byte) => options.debug?.(byte),
+      },
+      { out2GatesInterrupt: options.out2GatesInterrupt },
+    );
+    core.bus = this.board;
+    this.interpreter = new Interpreter(core, this.board);
+    this.memory = new PhysicalMemory(core);
+    this.processors = Array.from({ length: processors }, (_, number) => new Processor(core, number));
+    for (let processor = 0; processor < processors; processor++) {
+      const time = (L.PROCESSOR_TIME + processor * L.PROCESSOR_TIME_SIZE) >> 3;
+      core.f64[time + (L.T_APIC_DUE >> 3)] = Number.POSITIVE_INFINITY;
+      resetProcessor(core, processor, "power-on", processor === 0);
+    }
+    this.board.reset();
+    seedSlices(core.i32, seed);
+    core.i32[L.SLICE_PROCESSOR >> 2] = 0;
+    this.interpreter.select(0);
+  }
+
+  /** A machine with an image loaded and the boot processor at its entry. Throws ImageError for a bad image. */
+  static boot(image: Uint8Array | Bootable, options: BootOptions = {}): Machine {
+    const machine = new Machine(options);
+    machine.load(image, options);
+    return machine;
+  }
+
+  /** Loads a Multiboot kernel or boot sector into a machine just made. Throws ImageError for a bad image. */
+  load(image: Uint8Array | Bootable, options: LoadOptions & { name?: string } = {}): void {
+    const { core } = this;
+    const name = options.name ?? "image";
+    const file = image instanceof Uint8Array ? image : image.elf();
+    const ram = { u8: core.u8, base: core.layout.ramBase, size: core.layout.ramSize };
+    const loaded = loadImage(readImage(file, name), name, ram, options);
+    core.u8.fill(L.ATTRIBUTE_DIRTY, core.layout.attributeBase, core.layout.attributeBase + core.layout.ramSize / L.PAGE);
+    this.symbols = loaded.symbols;
+    if (loaded.format === "flat") enterFlat(core, loaded.entry);
+    else enterMultiboot(core, loaded.entry, loaded.information);
+    this.interpreter.reset();
+    this.interpreter.select(0);
+  }
+
+  /** The machine clock in ticks (1 ns nominal): one a retired instruction of any processor. */
+  get clock(): number {
+    return this.core.f64[L.CLOCK >> 3];
+  }
+
+  /** Watches the run from the next instruction on; null ends it. Watched runs are slower and otherwise the same. */
+  observe(observer: Observer | null): void {
+    const { core, interpreter } = this;
+    interpreter.observer = observer;
+    core.linear.observer = observer ? { read() {}, write() {}, ...bound(observer) } : null;
+    core.g[G_OBSERVED] = observer ? 1 : 0;
+    core.g[G_MODE_CHANGED] = 1;
+  }
+
+  /** Ends the run after the current instruction; `run` then returns "stopped". */
+  stop(): void {
+    this.end({ reason: "stopped" });
+  }
+
+  /** Feeds bytes to the first serial port, now. */
+  receive(bytes: ArrayLike<number>): void {
+    this.board.uart.receive(Uint8Array.from(bytes));
+  }
+
+  /** Runs until something ends it. Can be called again to go on, but for a guest that reset, crashed or exited. */
+  run(limits: RunLimits = {}): RunResult {
+    const { core, board, interpreter } = this;
+    const { f64, i32, g } = core;
+    const maxInstructions = limits.maxInstructions ?? Number.POSITIVE_INFINITY;
+    let total = this.totalRetired();
+    this.ended = null;
+    while (this.ended === null) {
+      const now = f64[L.CLOCK >> 3];
+      const due = board.nextDue();
+      if (due <= now) {
+        this.sliceEnd = now;
+        board.fireDue(now);
+        continue;
+      }
+      if (total >= maxInstructions) {
+        this.ended = { reason: "budget" };
+        break;
+      }
+      const processor = this.pick();
+      if (processor < 0) {
+        if (!this.couldWake() || due === Number.POSITIVE_INFINITY) this.ended = { reason: "halted" };
+        else f64[L.CLOCK >> 3] = Math.ceil(due);
+        continue;
+      }
+      if (i32[(core.blockOf(processor) >> 2) + L.R_ACTIVITY] === L.HALTED)
+        i32[(core.blockOf(processor) >> 2) + L.R_ACTIVITY] = L.RUNNING;
+      const budget = Math.min(i32[L.SLICE_LEFT >> 2], Math.ceil(due) - now, maxInstructions - total);
+      this.sliceEnd = now + budget;
+      interpreter.select(processor);
+      const used = interpreter.execute(budget);
+      total += used;
+      f64[L.CLOCK >> 3] = now + used;
+      f64[(L.PROCESSOR_TIME + processor * L.PROCESSOR_TIME_SIZE + L.T_RETIRED) >> 3] += used;
+      i32[L.SLICE_LEFT >> 2] = g[G_YIELD] !== 0 ? 0 : i32[L.SLICE_LEFT >> 2] - used;
+      const activity = i32[g[G_CPU] + L.R_ACTIVITY];
+      if (activity !== L.RUNNING) i32[L.SLICE_LEFT >> 2] = 0;
+      if (g[G_STATUS] === STATUS_NOT_IMPLEMENTED) {
+        const eip = (i32[g[G_CPU] + L.R_EIP] >>> 0).toString(16).padStart(8, "0");
+        this.end({ reason: "not implemented", detail: `${core.stopReason} at 0x${eip}` });
+      } else if (activity === L.SHUTDOWN) this.end({ reason: "triple fault", detail: `processor ${processor}` });
+      else if (used === 0 && budget > 0) i32[L.SLICE_LEFT >> 2]--; // deliveries alone use up a slice too
+    }
+    return this.result();
+  }
+
+  private result(): RunResult {
+    const ended = this.ended ?? { reason: "stopped" };
+    return { ...ended, instructions: this.processors.map((p) => p.retired), clock: this.clock };
+  }
+
+  private totalRetired(): number {
+    return this.processors.reduce((sum, p) => sum + p.retired, 0);
+  }
+
+  private end(how: { reason: StopReason; guestExit?: number; detail?: string }): void {
+    this.ended ??= how;
+    this.core.stopAfterThis();
+    this.core.g[G_RETURN] = 1;
+  }
+
+  /** Something changed outside the current processor: it looks for interrupts, and the loop for an earlier due time. */
+  private lookAgain(): void {
+    const { core } = this;
+    core.stopAfterThis();
+    if (this.board.nextDue() < this.sliceEnd || (this.alone && this.othersCanRun())) {
+      core.g[G_RETURN] = 1;
+      if (this.alone && this.othersCanRun()) core.i32[L.SLICE_LEFT >> 2] = 0;
+    }
+    if (core.word(L.R_ACTIVITY) !== L.RUNNING) core.g[G_RETURN] = 1;
+  }
+
+  private canRun(processor: number): boolean {
+    const { i32 } = this.core;
+    const block = this.core.blockOf(processor) >> 2;
+    const activity = i32[block + L.R_ACTIVITY];
+    if (activity === L.RUNNING) return true;
+    if (activity !== L.HALTED) return false;
+    if (this.board.nmiPending(processor)) return true;
+    return (i32[block + L.R_EFLAGS] & IF) !== 0 && this.board.interruptPending(processor);
+  }
+
+  private othersCanRun(): boolean {
+    const current = this.core.g[G_PROCESSOR];
+    for (let processor = 0; processor < this.processors.length; processor++)
+      if (processor !== current && this.canRun(processor)) return true;
+    return false;
+  }
+
+  /** Some halted processor has interrupts enabled, so a timer could wake it. */
+  private couldWake(): boolean {
+    const { i32 } = this.core;
+    return this.processors.some(({ number }) => {
+      const block = this.core.blockOf(number) >> 2;
+      return i32[block + L.R_ACTIVITY] === L.HALTED && (i32[block + L.R_EFLAGS] & IF) !== 0;
+    });
+  }
+
+  /** The processor whose turn it is, drawing the next one and its slice when the last is over; -1 when none can run. */
+  private pick(): number {
+    const { i32 } = this.core;
+    const current = i32[L.SLICE_PROCESSOR >> 2];
+    if (i32[L.SLICE_LEFT >> 2] > 0 && this.canRun(current)) return current;
+    const count = this.processors.length;
+    let others = 0;
+    for (let processor = 0; processor < count; processor++)
+      if (processor !== current && this.canRun(processor)) others++;
+    if (others === 0) {
+      if (!this.canRun(current)) return -1;
+      this.alone = true;
+      i32[L.SLICE_LEFT >> 2] = LONGEST_SLICE;
+      return current;
+    }
+    // Any other processor that can run, each as likely as the next: fixed turns would hand locks round in a ring.
+    let chosen = draw(i32, others);
+    let processor = -1;
+    while (chosen >= 0) {
+      processor++;
+      if (processor !== current && this.canRun(processor)) chosen--;
+    }
+    this.alone = others === 1 && !this.canRun(current);
+    i32[L.SLICE_PROCESSOR >> 2] = processor;
+    i32[L.SLICE_LEFT >> 2] = this.alone ? LONGEST_SLICE : drawSlice(i32);
+    return processor;
+  }
+
+  // --- the whole state ---
+
+  /** A copy of all guest-visible state. */
+  snapshot(): Snapshot {
+    const { core } = this;
+    const { layout } = core;
+    const head = core.u8.subarray(0, L.TLB_BASE);
+    const bytes = new Uint8Array(L.TLB_BASE + layout.ramSize);
+    bytes.set(head);
+    bytes.set(core.u8.subarray(layout.ramBase, layout.ramBase + layout.ramSize), L.TLB_BASE);
+    return { bytes, layout };
+  }
+
+  /** Puts back a snapshot of a machine of the same shape. */
+  restore(snapshot: Snapshot): void {
+    const { core } = this;
+    const { layout } = core;
+    if (snapshot.layout.ramSize !== layout.ramSize || snapshot.layout.processors !== layout.processors)
+      throw new RangeError("restore: the snapshot is of a machine with other processors or memory");
+    core.u8.set(snapshot.bytes.subarray(0, L.TLB_BASE));
+    core.u8.set(snapshot.bytes.subarray(L.TLB_BASE), layout.ramBase);
+    core.u8.fill(L.ATTRIBUTE_DIRTY, layout.attributeBase, layout.attributeBase + layout.ramSize / L.PAGE);
+    this.interpreter.reset();
+    this.interpreter.select(core.i32[L.SLICE_PROCESSOR >> 2]);
+  }
+
+  /** Hash of everything, time included: sixteen hexadecimal digits. Equal runs have equal hashes. */
+  hash(): string {
+    const sum = this.stateSum();
+    addWords(sum, this.core.i32, L.TIME_BASE >> 2, L.PROCESSOR_BASE >> 2);
+    return hashText(sum);
+  }
+
+  /** Hash of what decides future behaviour when time stands still: processors, devices, monitors and RAM. */
+  stateHash(): string {
+    return hashText(this.stateSum());
+  }
+
+  private stateSum(): Hash64 {
+    const { core } = this;
+    const { i32, u8, layout } = core;
+    const current = core.g[G_CPU];
+    for (const { number } of this.processors) {
+      core.g[G_CPU] = core.blockOf(number) >> 2;
+      core.materialiseFlags();
+    }
+    core.g[G_CPU] = current;
+    let sum: Hash64 = { low: 0, high: 0 };
+    addWords(sum, i32, L.PROCESSOR_BASE >> 2, L.TLB_BASE >> 2);
+    let cleaned = false;
+    for (let page = 0; page < layout.ramSize / L.PAGE; page++) {
+      const attribute = u8[layout.attributeBase + page];
+      if ((attribute & L.ATTRIBUTE_DIRTY) !== 0) {
+        const own: Hash64 = { low: 0, high: 0 };
+        const from = (layout.ramBase + page * L.PAGE) >> 2;
+        addWords(own, i32, from, from + L.PAGE / 4);
+        this.pageSums.set(page, own);
+        u8[layout.attributeBase + page] = attribute & ~L.ATTRIBUTE_DIRTY;
+        cleaned = true;
+      }
+      const known = this.pageSums.get(page);
+      if (known) sum = combine(sum, known);
+    }
+    if (cleaned) core.linear.dropWritable();
+    return sum;
+  }
+}
+
+function bound(observer: Observer): Partial<AccessObserver> {
+  const own: Partial<AccessObserver> = {};
+  if (observer.read) own.read = observer.read.bind(observer);
+  if (observer.write) own.write = observer.write.bind(observer);
+  if (observer.beforeAccess) own.beforeAccess = observer.beforeAccess.bind(observer);
+  return own;
+}
