@@ -27,6 +27,7 @@ const LAYERS: readonly (readonly [folder: string, layers: readonly string[], pac
   ["firmware", ["#asm"]],
   ["tools/asm", ["emulator/isa"], ["node:"]],
   ["tools/explore", ["#emulator", "#asm", "tools/asm"], ["node:"]],
+  ["tools/programs", ["#asm", "#kernel"]],
   ["tools/scenarios", ["#asm", "#emulator", "#explore", "#harness", "#kernel"], ["node:"]],
   ["tools/verify", ["#emulator", "#asm", "tools/asm"], ["node:"]],
   ["tools/trace", ["#emulator", "#asm", "tools/asm"], ["node:"]],
