@@ -8,6 +8,8 @@ export { Image, type ImageSection, type ImageSymbol } from "./image.ts";
 export { type LinkOptions, link } from "./link.ts";
 /** What EAX holds when a Multiboot loader enters an image. */
 export { MULTIBOOT_BOOTLOADER_MAGIC } from "./multiboot.ts";
+/** The kinds of operands that methods take, in the manual's words. */
+export type { Imm, Imm8, RM8, RM16, RM32, Target } from "./operand-kinds.ts";
 /** Registers, memory operands by size, far pointers, and immediates of a chosen size. */
 export {
   type AddressPart,
