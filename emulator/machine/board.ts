@@ -161,6 +161,29 @@ export class Board implements Bus {
     }
   }
 
+  /**
+   * No processor can run: moves the machine clock from one due time to the next until `awake()`. False if none of them can
+   * ever wake a processor. A device that has fired twice to no effect never has one: with the processors still, nothing
+   * changes but by it, and twice shows both edges of a square wave.
+   */
+  passTime(awake: () => boolean): boolean {
+    const { f64 } = this.#core;
+    const fired = new Uint8Array(this.#processors + 1);
+    const dueOf = (device: number) => f64[device === this.#processors ? DUE_PIT : apicDueIndex(device)];
+    for (;;) {
+      let due = Number.POSITIVE_INFINITY;
+      for (let device = 0; device <= this.#processors; device++) {
+        if (fired[device] < 2) due = Math.min(due, dueOf(device));
+      }
+      if (due === Number.POSITIVE_INFINITY) return false;
+      const now = Math.max(due, f64[L.CLOCK / 8]);
+      for (let device = 0; device <= this.#processors; device++) if (dueOf(device) <= now) fired[device]++;
+      f64[L.CLOCK / 8] = now;
+      this.fireDue(now);
+      if (awake()) return true;
+    }
+  }
+
   /** A maskable interrupt waits that the processor would take if its IF allowed it. */
   interruptPending(processor: number): boolean {
     return this.lapics.deliverable(processor) >= 0 || this.#externalPending(processor);

@@ -225,6 +225,30 @@ test("the next due time is the earliest of all devices, and firing leaves none o
   assert.ok(board.nextDue() > 100_000);
 });
 
+test("time passes to the due time that wakes a processor, over those that cannot", () => {
+  const { board, core, apic, state, out } = makeBoard();
+  out([0x43, 0x36], [0x40, 100], [0x40, 0]); // masked at the 8259
+  for (const [processor, count] of [
+    [0, 10],
+    [1, 1e9],
+  ]) {
+    state.current = processor;
+    apic(SVR, 0x1ff);
+    apic(TIMER_DIVIDE, 0xb);
+    apic(LVT_TIMER, 0x20070);
+    apic(TIMER_INITIAL, count);
+  }
+  assert.is(
+    board.passTime(() => board.interruptPending(1)),
+    true,
+  );
+  assert.is(core.f64[L.CLOCK / 8], 1e9);
+  assert.is(
+    board.passTime(() => false),
+    false,
+  );
+});
+
 test("disabling the local APIC through its base register stops by name", () => {
   const { board, events, setWord } = makeBoard();
   board.apicBaseChanged(0);
