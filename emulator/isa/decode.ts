@@ -10,6 +10,8 @@ const maximumLength = 15;
 const undefinedOpcode = 0;
 const withoutModRM = 1;
 const withModRM = 2;
+/** MOV to and from CR and DR: ModR/M is there, `mod` is ignored. */
+const withRegisters = 3;
 
 /** By map and opcode: no such opcode, one without ModR/M, or one with. */
 const opcodeKind = new Uint8Array(512);
@@ -32,6 +34,9 @@ const trailerCodes: Readonly<Record<Trailer, number>> = {
 const enterTrailers = 7;
 const trailerOf = new Uint8Array(forms.length);
 
+/** The trailers of an opcode's group by opcode and operand size, for the members that do not exist. */
+const groupTrailer = new Uint8Array(512 * 2);
+
 /** Forms whose register operands ignore `mod`: MOV to and from CR and DR. */
 const ignoresMod = (form: Form): boolean => form.operands.includes("CR") || form.operands.includes("DR");
 
@@ -45,7 +50,10 @@ function place(form: Form): void {
   const last = form.plusRegister ? form.opcode + 7 : form.opcode;
   for (let opcode = form.opcode; opcode <= last; opcode++) {
     const at = (form.map - 1) * 256 + opcode;
-    opcodeKind[at] = form.modrm === "none" ? withoutModRM : withModRM;
+    opcodeKind[at] = form.modrm === "none" ? withoutModRM : ignoresMod(form) ? withRegisters : withModRM;
+    for (const operand32 of [0, 1]) {
+      if (form.operandSize !== (operand32 === 1 ? 16 : 32)) groupTrailer[at * 2 + operand32] = trailerOf[form.id]!;
+    }
     for (let key = 0; key < 192; key++) if (selects(form, key)) formIds[at * 192 + key] = form.id;
   }
 }
@@ -84,8 +92,9 @@ const index16 = Int8Array.of(6, 7, 6, 7, 6, 7, NONE, NONE);
 /**
  * Decode the instruction at `bytes[start]`, of which `available` bytes may be looked at.
  *
- * `bits` is the code segment's default size. The failures: "invalid" is #UD, as soon as the bytes read decide it;
- * "too long" is #GP, the sixteenth byte being needed; "truncated" means that a byte at or beyond `available` is needed.
+ * `bits` is the code segment's default size. The failures: "invalid" is #UD, known when all bytes of the instruction have
+ * been looked at, or at an opcode that nobody has; "too long" is #GP, the sixteenth byte being needed; "truncated" means
+ * that a byte at or beyond `available` is needed.
  */
 export function decode(
   bytes: { readonly [index: number]: number },
@@ -156,15 +165,14 @@ export function decode(
   key *= 16;
   let modrm = 0;
   let reg = NONE;
-  if (kind === withModRM) {
+  if (kind >= withModRM) {
     if (at >= limit) return short;
     modrm = bytes[at++]!;
     reg = (modrm >> 3) & 7;
     key += (modrm >= 0xc0 ? 8 : 0) + reg;
   }
+  // A member of a group that does not exist, or a wrong LOCK, is #UD only when the whole instruction has been fetched.
   const id = formIds[key]!;
-  if (id < 0) return "invalid";
-  const form = forms[id]!;
 
   let rm = NONE;
   let memory = false;
@@ -172,11 +180,10 @@ export function decode(
   let index = NONE;
   let scale = 0;
   let displacement = 0;
-  if (kind === withModRM) {
-    if (modrm >= 0xc0 || !form.rmMemory) rm = modrm & 7;
+  if (kind >= withModRM) {
+    if (modrm >= 0xc0 || kind === withRegisters) rm = modrm & 7;
     else memory = true;
-  } else if (form.plusRegister) reg = opcode & 7;
-  if (lock && !(form.lockable && memory)) return "invalid";
+  }
 
   if (memory) {
     const mod = modrm >> 6;
@@ -214,7 +221,7 @@ export function decode(
 
   let immediate = 0;
   let immediate2 = 0;
-  switch (trailerOf[id]!) {
+  switch (id < 0 ? groupTrailer[opcode * 2 + operand32]! : trailerOf[id]!) {
     case 1: // ib, cb
       if (at >= limit) return short;
       immediate = (bytes[at++]! << 24) >> 24;
@@ -255,6 +262,10 @@ export function decode(
       break;
   }
 
+  if (id < 0) return "invalid";
+  const form = forms[id]!;
+  if (lock && !(form.lockable && memory)) return "invalid";
+  if (form.plusRegister) reg = opcode & 7;
   return {
     form,
     length: at - start,

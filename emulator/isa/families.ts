@@ -71,7 +71,7 @@ export const extensions: readonly Row[] = [
     "SSE",
     "SSE",
     "0F ",
-    "10-17 28-2F 50-5F 6C-6D AE C3 D0 D4 D6-D7 DA DE E0 E3-E4 E6-E7 EA EE F0 F4 F6-F7 FB",
+    "10-17 28-2F 50-5F 6C-6D AE C3 D4 D6-D7 DA DE E0 E3-E4 E6-E7 EA EE F4 F6-F7 FB",
     " /r",
   ),
   ...unbuilt("SSE", "SSE", "0F ", "70 C2 C4-C6", " /r ib"),

@@ -52,18 +52,27 @@ const undefinedHere: readonly string[] = [
   "8c f8",
   "0f 20 c8", // CR1
   "8f c8",
-  "c6 48",
-  "c7 48",
+  "c6 48 00 12",
+  "c7 48 00 12 34 56 78",
   "fe d0",
   "ff f8",
   "ff d8",
   "0f 00 f0",
-  "0f ba c0",
+  "0f ba c0 00",
   "0f ff",
   "0f 38",
 ];
-test("what the table does not have is #UD as soon as it is known", () => {
+test("what the table does not have is #UD", () => {
   for (const bytes of undefinedHere) assert.is(outcome(bytes), "invalid", bytes);
+});
+
+test("#UD comes after the last byte has been fetched, so a missing byte or a sixteenth one comes first", () => {
+  assert.is(outcome("f0 81 c1 01 02 03"), "truncated");
+  assert.is(outcome("f0 81 c1 01 02 03 04"), "invalid");
+  assert.is(outcome("8f 88 01 02 03"), "truncated");
+  assert.is(outcome("66 c7 48 00 12"), "truncated");
+  assert.is(outcome("66 c7 48 00 12 34"), "invalid");
+  assert.is(outcome(`${"f0 ".repeat(14)}05 01`), "too long");
 });
 
 test("every proper beginning of an instruction is truncated", () => {
