@@ -10,6 +10,7 @@ export type {
   RunLimits,
   RunResult,
   Snapshot,
+  StepResult,
   StopReason,
 } from "./machine/machine.ts";
 /** How the host sees one processor and physical memory. */

@@ -8,9 +8,9 @@ import {
   G_YIELD,
   type AccessObserver,
   G_OBSERVED,
-  G_MODE_CHANGED,
   IF,
   STATUS_NOT_IMPLEMENTED,
+  STATUS_SPLIT,
 } from "../cpu/core.ts";
 import { resetProcessor, startFromSipi } from "../cpu/index.ts";
 import { LinearMemory } from "../cpu/paging.ts";
@@ -82,6 +82,16 @@ export interface RunLimits {
   readonly maxInstructions?: number;
 }
 
+/** How one step went. */
+export interface StepResult {
+  /** "access": a split instruction has done one access and is not complete. "delivered": only an exception or interrupt was. */
+  readonly kind: "retired" | "access" | "delivered" | StopReason;
+  readonly detail?: string;
+  readonly guestExit?: number;
+  /** The instruction was PAUSE (or HLT). */
+  readonly paused: boolean;
+}
+
 /** What sees a run from outside, instruction by instruction; guest state is not theirs to change. */
 export interface Observer extends InstructionObserver, Partial<AccessObserver> {}
 
@@ -126,10 +136,12 @@ export class Machine {
         reset: (why) => this.end({ reason: "reset", detail: why }),
         init: (processor) => {
           resetProcessor(core, processor, "init", processor === 0);
+          this.interpreter.forgetModes();
           this.lookAgain();
         },
         sipi: (processor, vector) => {
           startFromSipi(core, processor, vector);
+          this.interpreter.forgetModes();
           this.lookAgain();
         },
         notImplemented: (name) => core.notImplemented(name),
@@ -186,7 +198,7 @@ export class Machine {
     interpreter.observer = observer;
     core.linear.observer = observer ? { read() {}, write() {}, ...bound(observer) } : null;
     core.g[G_OBSERVED] = observer ? 1 : 0;
-    core.g[G_MODE_CHANGED] = 1;
+    interpreter.forgetModes();
   }
 
   /** Ends the run after the current instruction; `run` then returns "stopped". */
@@ -206,6 +218,7 @@ export class Machine {
     const maxInstructions = limits.maxInstructions ?? Number.POSITIVE_INFINITY;
     let total = this.totalRetired();
     this.ended = null;
+    interpreter.forgetModes();
     while (this.ended === null) {
       const now = f64[L.CLOCK >> 3];
       const due = board.nextDue();
@@ -220,8 +233,7 @@ export class Machine {
       }
       const processor = this.pick();
       if (processor < 0) {
-        if (!this.couldWake() || due === Number.POSITIVE_INFINITY) this.ended = { reason: "halted" };
-        else f64[L.CLOCK >> 3] = Math.ceil(due);
+        if (!this.couldWake() || !board.passTime(() => this.someCanRun())) this.ended = { reason: "halted" };
         continue;
       }
       if (i32[(core.blockOf(processor) >> 2) + L.R_ACTIVITY] === L.HALTED)
@@ -243,6 +255,30 @@ export class Machine {
       else if (used === 0 && budget > 0) i32[L.SLICE_LEFT >> 2]--; // deliveries alone use up a slice too
     }
     return this.result();
+  }
+
+  /**
+   * One step of one processor while the clock stands still: an instruction, or with `splitting` one access of an unlocked
+   * instruction. What is due at its boundary (NMI, interrupt, exception) is delivered first. For explorers, which choose
+   * the order of steps themselves; slices and timers play no part.
+   */
+  step(processor: number): StepResult {
+    const { core, interpreter } = this;
+    const { g } = core;
+    this.ended = null;
+    interpreter.forgetModes();
+    interpreter.select(processor);
+    const block = g[G_CPU];
+    if (core.i32[block + L.R_ACTIVITY] === L.HALTED && this.canRun(processor)) core.i32[block + L.R_ACTIVITY] = L.RUNNING;
+    const used = interpreter.execute(1);
+    const status = g[G_STATUS];
+    if (status === STATUS_NOT_IMPLEMENTED)
+      return { kind: "not implemented", detail: core.stopReason, paused: false };
+    if (core.i32[block + L.R_ACTIVITY] === L.SHUTDOWN) return { kind: "triple fault", paused: false };
+    const ended = this.ended as { reason: StopReason; guestExit?: number; detail?: string } | null;
+    if (ended) return { kind: ended.reason, detail: ended.detail, guestExit: ended.guestExit, paused: false };
+    if (status === STATUS_SPLIT) return { kind: "access", paused: false };
+    return { kind: used > 0 ? "retired" : "delivered", paused: g[G_YIELD] !== 0 };
   }
 
   private result(): RunResult {
@@ -286,6 +322,10 @@ export class Machine {
     for (let processor = 0; processor < this.processors.length; processor++)
       if (processor !== current && this.canRun(processor)) return true;
     return false;
+  }
+
+  private someCanRun(): boolean {
+    return this.processors.some(({ number }) => this.canRun(number));
   }
 
   /** Some halted processor has interrupts enabled, so a timer could wake it. */

@@ -59,6 +59,16 @@ export interface InstructionObserver {
   interrupt?(processor: number, vector: number, kind: "external" | "exception" | "nmi", errorCode: number): void;
 }
 
+/**
+ * Deliveries in a row without an instruction retired between them that count as one tick. A delivery takes no time, so
+ * handlers that fault at their first instruction, each time anew, would otherwise hold the machine for ever.
+ */
+const DELIVERIES_A_TICK = 64;
+
+// What decides about fetches beyond the key.
+const KEY_USER = 0x100;
+const KEY_PAGING = 0x200;
+
 /** Slots of a processor's fetch cache: linear page to offset map. */
 const FETCH_SLOTS = 64;
 
@@ -74,6 +84,9 @@ export class Interpreter {
   readonly cache: CodeCache;
   observer: InstructionObserver | null = null;
   private readonly interrupts: Interrupts;
+  /** Per processor: what its code is decoded and fetched under, and whether that is still known. */
+  private readonly keys = new Int32Array(L.MAX_PROCESSORS).fill(-1);
+  private readonly known = new Uint8Array(L.MAX_PROCESSORS);
   private readonly handlers: Handler[];
   private readonly fetchTags: Int32Array;
   private readonly fetchMaps: Int32Array;
@@ -143,15 +156,29 @@ export class Interpreter {
     this.core.g[G_CODE_PAGE] = 1;
   }
 
+  /** Somebody else changed registers of processors: nothing remembered of their modes is good. */
+  forgetModes(): void {
+    this.known.fill(0);
+    this.core.g[G_MODE_CHANGED] = 1;
+  }
+
   /** Makes a processor the current one. */
   select(processor: number): void {
-    const { core } = this;
+    const { core, known } = this;
     const { g } = core;
+    if (g[G_MODE_CHANGED] !== 0) known[g[G_PROCESSOR]] = 0;
     g[G_PROCESSOR] = processor;
     g[G_CPU] = core.blockOf(processor) >> 2;
     g[G_STATUS] = STATUS_OK;
     g[G_LOCKED] = 0;
-    this.modeChanged();
+    if (known[processor] === 0) {
+      this.modeChanged();
+      return;
+    }
+    g[G_MODE_CHANGED] = 0;
+    g[G_KEY] = this.keys[processor] & 0xff;
+    g[G_CODE_PAGE] = 1;
+    this.selectTlbs();
   }
 
   /** Works out again what follows from segments, privilege and modes. */
@@ -171,22 +198,30 @@ export class Interpreter {
     if ((core.segment(CS, L.S_ATTRIBUTES) & ATTRIBUTE_D) !== 0) key |= KEY_32;
     if ((key & keyFlat(SS)) !== 0 && (core.segment(SS, L.S_ATTRIBUTES) & ATTRIBUTE_D) !== 0) key |= KEY_STACK;
     const user = core.word(L.R_CPL) === 3;
-    const rights = key | (user ? 0x100 : 0) | ((core.word(L.R_CR0) & CR0_PG) !== 0 ? 0x200 : 0);
+    const rights = key | (user ? KEY_USER : 0) | ((core.word(L.R_CR0) & CR0_PG) !== 0 ? KEY_PAGING : 0);
     const processor = g[G_PROCESSOR];
     if (this.keys[processor] !== rights) {
       this.keys[processor] = rights;
       this.fetchTags.fill(1, processor * FETCH_SLOTS, (processor + 1) * FETCH_SLOTS);
     }
+    this.known[processor] = 1;
     g[G_KEY] = key;
     g[G_CODE_PAGE] = 1;
+    this.selectTlbs();
+  }
+
+  private selectTlbs(): void {
+    const { core } = this;
+    const { g } = core;
+    const processor = g[G_PROCESSOR];
     if (g[G_OBSERVED] !== 0) {
       g[G_TLB_READ] = g[G_TLB_WRITE] = (L.TLB_BASE + processor * L.TLB_SIZE + L.TLB_NEVER * L.TLB_BYTES) >> 2;
     } else {
+      const user = (this.keys[processor] & KEY_USER) !== 0;
       g[G_TLB_READ] = core.linear.tlbOf(processor, false, user);
       g[G_TLB_WRITE] = core.linear.tlbOf(processor, true, user);
     }
   }
-  private readonly keys = new Int32Array(L.MAX_PROCESSORS).fill(-1);
 
   /**
    * Runs the current processor for up to `budget` ticks from an instruction boundary; returns the ticks used. Returns early
@@ -248,7 +283,23 @@ export class Interpreter {
     core.materialiseFlags();
     deliver(core, vector, "external", undefined);
     if (core.g[G_STATUS] === STATUS_EXCEPTION) this.exception();
+    else this.countDelivery();
     core.g[G_MODE_CHANGED] = 1;
+  }
+
+  /** Charges a tick for every so many deliveries without an instruction between them. */
+  private countDelivery(): void {
+    const { g, f64, i32 } = this.core;
+    const time = L.PROCESSOR_TIME + g[G_PROCESSOR] * L.PROCESSOR_TIME_SIZE;
+    const deliveries = (time + L.T_DELIVERIES) >> 2;
+    const retired = f64[(time + L.T_RETIRED) >> 3] + (g[G_BUDGET] - g[G_LEFT] - g[G_RESERVE]);
+    if (f64[(time + L.T_DELIVERED_AT) >> 3] !== retired) {
+      f64[(time + L.T_DELIVERED_AT) >> 3] = retired;
+      i32[deliveries] = 0;
+    }
+    if (++i32[deliveries] < DELIVERIES_A_TICK) return;
+    i32[deliveries] = 0;
+    g[G_LEFT]--;
   }
 
   /** Takes the pending exception; a shutdown (triple fault) leaves R_ACTIVITY saying so. */
@@ -259,6 +310,7 @@ export class Interpreter {
     core.materialiseFlags();
     if (deliverException(core) === "shutdown") core.setWord(L.R_ACTIVITY, L.SHUTDOWN);
     if (g[G_STATUS] === STATUS_EXCEPTION) g[G_STATUS] = STATUS_OK;
+    this.countDelivery();
     g[G_MODE_CHANGED] = 1;
   }
 
