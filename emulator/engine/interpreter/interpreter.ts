@@ -33,6 +33,7 @@ import {
 } from "../../cpu/core.ts";
 import { deliver, deliverException, linearAddress, plainOf, type PlainInstruction } from "../../cpu/index.ts";
 import { decode } from "../../isa/decode.ts";
+import { forms } from "../../isa/forms.ts";
 import { CS, SS } from "../../isa/operands.ts";
 import type { Instruction } from "../../isa/instruction.ts";
 import * as L from "../../memory/layout.ts";
@@ -83,6 +84,8 @@ export class Interpreter {
   readonly core: Core;
   readonly cache: CodeCache;
   observer: InstructionObserver | null = null;
+  /** Read-modify-writes without LOCK are two steps: others may run between them. Only looked at while G_OBSERVED is set. */
+  splitUpdates = false;
   private readonly interrupts: Interrupts;
   /** Per processor: what its code is decoded and fetched under, and whether that is still known. */
   private readonly keys = new Int32Array(L.MAX_PROCESSORS).fill(-1);
@@ -247,7 +250,7 @@ export class Interpreter {
       if (core.word(L.R_SHADOW) !== 0) {
         core.setWord(L.R_SHADOW, 0);
         core.stopAfterThis();
-      } else if (this.interruptWindow()) {
+      } else if ((!core.linear.splitting || core.word(L.R_MICRO_INDEX) === 0) && this.interruptWindow()) {
         if (g[G_STATUS] !== STATUS_OK) break;
         continue;
       }
@@ -263,6 +266,7 @@ export class Interpreter {
   /** Delivers an NMI or interrupt that is due at this boundary; true if it did. */
   private interruptWindow(): boolean {
     const { core } = this;
+    if (core.word(L.R_MICRO_INDEX) !== 0) return false; // half an instruction is no boundary
     const processor = core.g[G_PROCESSOR];
     if (core.word(L.R_NMI_PENDING) !== 0 && core.word(L.R_NMI_MASKED) === 0) {
       core.setWord(L.R_NMI_PENDING, 0);
@@ -365,6 +369,7 @@ export class Interpreter {
     core.linear.accessDone = false;
     const eip = this.eipOf(at);
     const isReal = code[at] !== handlerCount;
+    if (this.splitUpdates) core.linear.splitting = isReal && isUpdate(this.cache.instructions[code[at + F.F_INSTRUCTION]]);
     if (isReal) this.observer?.before?.(core.g[G_PROCESSOR], eip, this.cache.instructions[code[at + F.F_INSTRUCTION]] ?? null);
     const q = this.handlers[code[at]](at);
     core.g[G_LOCKED] = 0;
@@ -598,6 +603,13 @@ export class Interpreter {
       },
     );
   }
+}
+
+/** By form: it reads and writes its memory operand. */
+const updates = forms.map(({ roles, access }) => roles.some((role, i) => role === "rm" && access[i] === "rw"));
+
+function isUpdate(instruction: Instruction | undefined): boolean {
+  return instruction?.memory === true && updates[instruction.form.id] === true;
 }
 
 /** The inner loop, on its own so that nothing else keeps it from being compiled well. */
