@@ -49,7 +49,7 @@ function checkHeader(file: Uint8Array, view: DataView, name: string): void {
   const type = view.getUint16(16, true);
   if (type !== TYPE_EXECUTABLE) {
     const found =
-      ["no type", "a relocatable object", "", "a shared object or PIE", "a core file"][type] ?? `type ${type}`;
+      ["of no type", "a relocatable object", "", "a shared object or PIE", "a core file"][type] ?? `of type ${type}`;
     throw new ImageError(`${name}: the ELF file is ${found}; link it as a static executable (ld -m elf_i386 -no-pie)`);
   }
   const machine = view.getUint16(18, true);

@@ -20,6 +20,7 @@ const CONVENTIONAL_MEMORY_END = 0xa0000;
 const INFORMATION_TOP = 0x9fc00;
 const INFORMATION_ALIGNMENT = 16;
 const FIRST_DISK = 0x80;
+const MOST_MEMORY_MIB = 3072;
 
 /** A module (an initrd, say) and the text its entry in the information structure carries. */
 export interface BootModule {
@@ -95,7 +96,7 @@ export function loadImage(image: Image, name: string, ram: Ram, options: LoadOpt
     const end = segment.physical + segment.size;
     if (end > ram.size) {
       throw new ImageError(
-        `${name}: too large for memory: a segment ends at ${hex(end)}, RAM at ${hex(ram.size)}; ${enough(end)} would do`,
+        `${name}: too large for memory: a segment ends at ${hex(end)}, RAM at ${hex(ram.size)}; ${enough(end)}`,
       );
     }
     place(ram, segment.physical, segment.bytes, segment.size);
@@ -108,7 +109,7 @@ export function loadImage(image: Image, name: string, ram: Ram, options: LoadOpt
     const placed = { start: end, end: end + bytes.length, text };
     if (placed.end > ram.size) {
       throw new ImageError(
-        `${name}: too large for memory: module "${text}" ends at ${hex(placed.end)}, RAM at ${hex(ram.size)}; ${enough(placed.end)} would do`,
+        `${name}: too large for memory: module "${text}" ends at ${hex(placed.end)}, RAM at ${hex(ram.size)}; ${enough(placed.end)}`,
       );
     }
     place(ram, placed.start, bytes, bytes.length);
@@ -135,6 +136,15 @@ export function loadImage(image: Image, name: string, ram: Ram, options: LoadOpt
 export function enterMultiboot(core: Core, entry: number, information: number): void {
   const at = core.blockOf(0) / 4;
   const { i32 } = core;
+  enterProtected(core, 0, entry);
+  i32[at + L.R_EAX] = BOOT_MAGIC;
+  i32[at + L.R_EBX] = information;
+}
+
+/** Puts a processor that has been reset at `entry` with 32-bit flat segments, paging and interrupts off, no usable GDT. */
+export function enterProtected(core: Core, processor: number, entry: number): void {
+  const at = core.blockOf(processor) / 4;
+  const { i32 } = core;
   for (let segment = 0; segment < 6; segment++) {
     const code = segment === CS;
     setSegment(core, at, segment, code ? FLAT_CODE_SELECTOR : FLAT_DATA_SELECTOR, 0, -1, code ? FLAT_CODE : FLAT_DATA);
@@ -142,8 +152,6 @@ export function enterMultiboot(core: Core, entry: number, information: number): 
   i32[at + L.R_GDTR_BASE] = 0;
   i32[at + L.R_GDTR_LIMIT] = 0;
   i32[at + L.R_CR0] = CR0_PE | CR0_ET;
-  i32[at + L.R_EAX] = BOOT_MAGIC;
-  i32[at + L.R_EBX] = information;
   i32[at + L.R_EIP] = entry;
   core.g[G_MODE_CHANGED] = 1;
 }
@@ -206,8 +214,8 @@ function pageUp(address: number): number {
   return Math.ceil(address / L.PAGE) * L.PAGE;
 }
 
-/** The memory option that would hold everything up to `end`. */
+/** What would hold everything up to `end`. */
 function enough(end: number): string {
   const mib = Math.ceil(end / 0x100000);
-  return mib <= 3072 ? `-m ${mib}` : "3072 MiB at most";
+  return mib <= MOST_MEMORY_MIB ? `-m ${mib} would do` : `no machine has more than ${MOST_MEMORY_MIB} MiB`;
 }

@@ -219,7 +219,11 @@ const BAD: [string, () => Uint8Array, RegExp][] = [
     /segments overlap: one ends at 0x00101000/,
   ],
   ["too large for memory", () => patched(52 + 20, 8 * MIB), /too large for memory: .*; -m 9 would do/],
-  ["beyond any memory", () => patched(52 + 12, 0xe0000000), /too large for memory: .*3072 MiB at most/],
+  [
+    "beyond any memory",
+    () => patched(52 + 12, 0xe0000000),
+    /too large for memory: .*; no machine has more than 3072 MiB/,
+  ],
   ["no Multiboot header", () => kernel({ multiboot: null }), /no Multiboot header in the first 8 KiB/],
   ["unknown demands", () => kernel({ multiboot: 0x80 }), /demands features 0x00000080/],
   ["symbols without strings", () => patchedSymbols(24, 9), /names section 9 for its strings/],
