@@ -5,6 +5,8 @@ import { table } from "./table.ts";
 
 const hexByte = /^[0-9A-F]{2}$/;
 const accesses = /^(?:r|w|rw|-)(?:,(?:r|w|rw|-))*$/;
+const knownNote =
+  /^(?:lock|locked|rep|commutes|anysize|alias|default:\d+|(?:sets|reads|undef):[oszapcdi]+|unimplemented:\w+|skip:[\w-]+)$/;
 const trailerNames = ["ib", "iw", "id", "cb", "cw", "cd", "cp"];
 
 /** What the opcode column says. */
@@ -95,6 +97,10 @@ function parse(row: Row, id: number): Form {
   const valued = (name: string): string =>
     notes.find((text) => text.startsWith(`${name}:`))?.slice(name.length + 1) ?? "";
 
+  for (const text of notes) {
+    if (!knownNote.test(text) && !accesses.test(text))
+      throw new Error(`isa/table.ts: "${syntax}" has the unknown note "${text}"`);
+  }
   const access = notes.find((text) => accesses.test(text))?.split(",") ?? [];
   if (access.length !== operands.length)
     throw new Error(`isa/table.ts: "${syntax}" needs the use of each operand in its notes`);

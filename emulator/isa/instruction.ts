@@ -8,7 +8,8 @@ import type { OperandSpec } from "./operands.ts";
  * whose operands do not tell. Notes, separated by blanks:
  * `r w rw -` joined by commas: how each operand is used (`-`: only its address);
  * `lock`: may be LOCKed when the destination is memory; `locked`: is so by itself; `rep`: F2 and F3 repeat it;
- * `sets: reads: undef:` status flags, of `oszapc` and `d i`; `commutes`: the operands may be written in either order;
+ * `sets: reads: undef:` status flags, of `oszapc` and `d i` (set and undefined: the operands decide);
+ * `commutes`: the operands may be written in either order;
  * `anysize`: the operand-size prefix plays no part; `default:N`: the immediate when it is left out;
  * `alias`: real hardware takes it, the encoder never chooses it;
  * `unimplemented:NAME`: its use stops the run under NAME;
