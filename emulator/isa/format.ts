@@ -35,8 +35,10 @@ export function format(instruction: Instruction, address: number, options: Forma
     }
     if (form.addressSize === 0 && instruction.addressSize !== bits) words.push(`a${instruction.addressSize}`);
   }
-  if (hidesOperandSize(form) && form.operandSize !== bits) words.push(`o${form.operandSize}`);
-  words.push(nameOf(form));
+  if (hidesOperandSize(form) && form.operandSize !== bits) {
+    if (saysWidth(form)) words.push(nameOf(form), `${form.roles[0] === "relative" ? "near " : ""}${widthOf(form)}`);
+    else words.push(`o${form.operandSize}`, nameOf(form));
+  } else words.push(nameOf(form));
   const operands =
     form.unimplemented !== "" && form.operands.length === 0
       ? [] // An escape to a processor extension: its operands are that extension's.
@@ -84,6 +86,14 @@ const hidesOperandSize = (form: Form): boolean =>
   form.operandSize !== 0 &&
   !sizedName.test(form.mnemonic) &&
   !form.operands.some((spec) => /^(?:r|r\/m|moffs)(?:16|32)$|^E?AX$/.test(spec));
+
+/** Forms whose one operand is as wide as the operand size; NASM wants the width beside it: `jmp near word 0x8000`. */
+const saysWidth = (form: Form): boolean =>
+  form.operands.length === 1 &&
+  /^(?:rel|imm|ptr16:)(?:16|32)$/.test(form.operands[0]!) &&
+  !form.mnemonic.startsWith("RET");
+
+const widthOf = (form: Form): string => (form.operandSize === 16 ? "word" : "dword");
 
 type Symbolizer = ((address: number) => string | undefined) | undefined;
 
@@ -140,8 +150,10 @@ const sizeWords: Readonly<Record<string, string>> = { 8: "byte ", 16: "word ", 3
 function sizeWord(form: Form, spec: OperandSpec): string {
   if (spec.includes(":")) return form.operands.length === 1 ? "far " : "";
   const size = /^(?:r\/)?m(\d+)$/.exec(spec)?.[1];
-  if (size === undefined || form.operands.some((other, i) => form.roles[i] === "reg" && other === `r${size}`))
-    return "";
+  if (size === undefined) return "";
+  // MOVZX and MOVSX have a source of their own size.
+  const told = form.operands.some((other, i) => form.roles[i] === "reg" && other === `r${size}`);
+  if (told && !/^MOV[ZS]X$/.test(form.mnemonic)) return "";
   return sizeWords[size]!;
 }
 
