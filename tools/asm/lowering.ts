@@ -155,10 +155,12 @@ function lowerMemory({ size, parts }: MemoryOperand, { modifiers, bits }: Contex
     if (typeof part === "number") displacement += part;
     else if (isField(part)) displacement += part.offset;
     else if (isAddressLike(part)) {
-      if (address) throw new OperandError(`an address of two symbols, ${address} and ${toAddress(part)}, is none`);
+      if (address) throw new OperandError(`an address holds one symbol; ${address} and ${toAddress(part)} are two`);
       address = toAddress(part);
     } else if (part?.kind === "scaled") {
       if (index) throw new OperandError("an address has one index, and at most two registers");
+      if (![1, 2, 4, 8].includes(part.scale))
+        throw new OperandError(`an index is taken 1, 2, 4 or 8 times, not ${part.scale}`);
       index = part;
     } else if (part?.kind === "register") {
       if (part.class === "sreg") segment = part.number;

@@ -1,4 +1,4 @@
-// The assembler's methods, one overload a form: written by `write-mnemonics.ts` from the instruction table, not by hand.
+// The assembler's methods, one overload a form. `write-mnemonics.ts` writes them from the instruction table.
 
 import type { Register } from "../../emulator/isa/index.ts";
 import type { Imm, Imm8, RM8, RM16, RM32, Target } from "./operand-kinds.ts";
@@ -342,8 +342,12 @@ export interface Mnemonics {
   imul(destination: Register<"r32">, source: RM32): void;
   /** IMUL r16, r/m16, imm16 */
   imul(destination: Register<"r16">, source: RM16, third: Imm): void;
+  /** IMUL r16, imm16 */
+  imul(destination: Register<"r16">, source: Imm): void;
   /** IMUL r32, r/m32, imm32 */
   imul(destination: Register<"r32">, source: RM32, third: Imm): void;
+  /** IMUL r32, imm32 */
+  imul(destination: Register<"r32">, source: Imm): void;
   /** IN AL, imm8 */
   in(destination: Named<"r8", "al">, source: Imm8): void;
   /** IN AX, imm8 */
@@ -994,6 +998,8 @@ export interface Mnemonics {
   test(destination: RM32, source: Register<"r32">): void;
   /** TEST r32, r/m32 */
   test(destination: Register<"r32">, source: RM32): void;
+  /** UD1 r16, r/m16 */
+  ud1(destination: Register<"r16">, source: RM16): void;
   /** UD1 r32, r/m32 */
   ud1(destination: Register<"r32">, source: RM32): void;
   /** UD2 */

@@ -1,6 +1,7 @@
 // The start stub: from a boot loader's entry to `main` on one or on all processors (MP specification 1.4, appendix B.4).
 
 import type { Assembler } from "./assembler.ts";
+import { MULTIBOOT_BOOTLOADER_MAGIC } from "./multiboot.ts";
 import { al, ax, cr0, cs, ds, dword, eax, ebx, ecx, edi, es, esi, esp, far, fs, gs, memory, ss } from "./operands.ts";
 import { type Data, data, dwords, type Procedure, proc, words } from "./symbols.ts";
 
@@ -8,7 +9,7 @@ import { type Data, data, dwords, type Procedure, proc, words } from "./symbols.
 export const startup: {
   /** A dword: how many processors have entered `main` so far. Others may still be on their way. */
   readonly processors: Data;
-  /** A dword: the physical address of the boot loader's information (Multiboot 1, 3.3). */
+  /** A dword: the physical address of the boot loader's information (Multiboot 1, 3.3); 0 if no such loader was there. */
   readonly multiboot: Data;
   /** How many processors the stub has stacks for; one with a higher APIC ID halts. */
   readonly maximumProcessors: 32;
@@ -50,7 +51,7 @@ const DIAGNOSTIC_PORT = 0x80;
 
 /**
  * The routine that becomes the image's entry. `main` is called with EAX = the processor's index (its APIC ID; the boot
- * processor has 0), EBX = the address of the boot loader's information, ESP = the top of a stack of its own, flat
+ * processor has 0), EBX = the address of the boot loader's information or 0, ESP = the top of a stack of its own, flat
  * segments, interrupts off and its local APIC enabled. A processor that returns from `main` halts for good.
  */
 export function startStub(main: Procedure, which: "all" | "boot", stackSize: number): Procedure {
@@ -100,6 +101,10 @@ export function startStub(main: Procedure, which: "all" | "boot", stackSize: num
   return proc("start", (a) => {
     a.cli();
     a.cld();
+    a.cmp(eax, MULTIBOOT_BOOTLOADER_MAGIC);
+    a.je("loaded");
+    a.xor(ebx, ebx);
+    a.label("loaded");
     a.mov(dword(startup.multiboot), ebx);
     a.lgdt(memory(gdtr));
     if (which === "all") wakeOthers(a, trampoline);

@@ -69,7 +69,7 @@ const go = data("go", 4);
 const finished = data("finished", 4);
 
 /** How often the number of processors must be seen unchanged until the boot processor believes it. */
-const SETTLED = 20_000;
+const SETTLED = 1000;
 const DEBUG_EXIT = 0xf4;
 
 /** The program, for one pair of routines. */
