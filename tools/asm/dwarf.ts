@@ -10,7 +10,6 @@ const DW_AT_stmt_list = 0x10;
 const DW_AT_low_pc = 0x11;
 const DW_AT_high_pc = 0x12;
 const DW_AT_language = 0x13;
-const DW_AT_comp_dir = 0x1b;
 const DW_AT_producer = 0x25;
 const DW_FORM_addr = 0x01;
 const DW_FORM_data2 = 0x05;
@@ -85,40 +84,47 @@ function extended(program: ByteWriter, opcode: number, operands: Uint8Array = ne
     .append(operands);
 }
 
-const UNIT = 1;
-const SUBPROGRAM = 2;
+/** An entry's number, tag, whether it has children, and the attributes that it gives, each in a form. */
+type Abbreviation = readonly [
+  number: number,
+  tag: number,
+  children: 0 | 1,
+  attributes: readonly (readonly [attribute: number, form: number])[],
+];
+
+const UNIT: Abbreviation = [
+  1,
+  DW_TAG_compile_unit,
+  1,
+  [
+    [DW_AT_producer, DW_FORM_string],
+    [DW_AT_language, DW_FORM_data2],
+    [DW_AT_name, DW_FORM_string],
+    [DW_AT_low_pc, DW_FORM_addr],
+    [DW_AT_high_pc, DW_FORM_addr],
+    [DW_AT_stmt_list, DW_FORM_data4],
+  ],
+];
+
+const SUBPROGRAM: Abbreviation = [
+  2,
+  DW_TAG_subprogram,
+  0,
+  [
+    [DW_AT_name, DW_FORM_string],
+    [DW_AT_low_pc, DW_FORM_addr],
+    [DW_AT_high_pc, DW_FORM_addr],
+  ],
+];
 
 function abbreviations(): Uint8Array {
-  return new ByteWriter()
-    .u8(UNIT)
-    .uleb(DW_TAG_compile_unit)
-    .u8(1) // has children
-    .uleb(DW_AT_producer)
-    .uleb(DW_FORM_string)
-    .uleb(DW_AT_language)
-    .uleb(DW_FORM_data2)
-    .uleb(DW_AT_name)
-    .uleb(DW_FORM_string)
-    .uleb(DW_AT_comp_dir)
-    .uleb(DW_FORM_string)
-    .uleb(DW_AT_low_pc)
-    .uleb(DW_FORM_addr)
-    .uleb(DW_AT_high_pc)
-    .uleb(DW_FORM_addr)
-    .uleb(DW_AT_stmt_list)
-    .uleb(DW_FORM_data4)
-    .u8(0, 0)
-    .u8(SUBPROGRAM)
-    .uleb(DW_TAG_subprogram)
-    .u8(0)
-    .uleb(DW_AT_name)
-    .uleb(DW_FORM_string)
-    .uleb(DW_AT_low_pc)
-    .uleb(DW_FORM_addr)
-    .uleb(DW_AT_high_pc)
-    .uleb(DW_FORM_addr)
-    .u8(0, 0, 0)
-    .done();
+  const out = new ByteWriter();
+  for (const [number, tag, children, attributes] of [UNIT, SUBPROGRAM]) {
+    out.uleb(number).uleb(tag).u8(children);
+    for (const [attribute, form] of attributes) out.uleb(attribute).uleb(form);
+    out.u8(0, 0);
+  }
+  return out.u8(0).done();
 }
 
 /** One unit for the image, and in it every routine with its extent. */
@@ -126,12 +132,12 @@ function info({ lines, symbols }: Image, text: ImageSection): Uint8Array {
   const [version, abbreviationsOffset, addressSize, linesOffset] = [2, 0, 4, 0];
   const name = lines.find(({ code }: Line) => code)?.site.source.file ?? "unknown";
   const out = new ByteWriter().u16(version).u32(abbreviationsOffset).u8(addressSize);
-  out.uleb(UNIT).string("ring0").u16(DW_LANG_Mips_Assembler).string(name).string("");
+  out.uleb(UNIT[0]).string("ring0").u16(DW_LANG_Mips_Assembler).string(name);
   out.u32(text.address, text.address + text.size, linesOffset);
   for (const symbol of symbols) {
     if (symbol.kind !== "function") continue;
     out
-      .uleb(SUBPROGRAM)
+      .uleb(SUBPROGRAM[0])
       .string(symbol.name)
       .u32(symbol.address, symbol.address + symbol.size);
   }

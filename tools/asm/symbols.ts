@@ -39,13 +39,13 @@ abstract class LinkSymbolBase {
   abstract readonly name: string;
 
   /** The address so many bytes after this symbol. */
-  plus(bytes: number): Address {
-    return new Address(this as unknown as LinkSymbol, bytes);
+  plus(this: LinkSymbol, bytes: number): Address {
+    return new Address(this, bytes);
   }
 
   /** The address so many bytes before this symbol, or the distance in bytes from another one. */
-  minus(what: number | LinkSymbol): Address {
-    return new Address(this as unknown as LinkSymbol).minus(what);
+  minus(this: LinkSymbol, what: number | LinkSymbol): Address {
+    return new Address(this).minus(what);
   }
 }
 
