@@ -11,6 +11,7 @@ import {
   readRegister,
   wrap,
   writeLinear,
+  writeOperand,
   writeRegister,
 } from "./operands.ts";
 import {
@@ -93,26 +94,15 @@ const verify =
 export const verifyRead = verify(isReadable);
 export const verifyWrite = verify(isWritableData);
 
-/** ARPL: raises the RPL of the first selector to that of the second. Memory is written only if that changes it. */
+/** ARPL: raises the RPL of the first selector to that of the second; memory need be writable only if that changes it. */
 export function adjustRpl(core: Core, instruction: Instruction): number {
   if (!protectedOnly(core)) return NEXT;
   const least = rplOf(readRegister(core, instruction.reg, 2));
-  const inMemory = instruction.memory;
-  let linear = 0;
-  if (inMemory) {
-    linear = linearAddress(core, instruction.segment, effectiveAddress(core, instruction), 2, true);
-    if (faulted(core)) return NEXT;
-  }
-  const selector = inMemory ? core.linear.update16(linear) : readRegister(core, instruction.rm, 2);
+  const selector = readOperand(core, instruction, 2);
   if (faulted(core)) return NEXT;
   const raised = rplOf(selector) < least;
-  if (raised) {
-    const value = (selector & 0xfffc) | least;
-    if (inMemory) writeLinear(core, linear, 2, value);
-    else writeRegister(core, instruction.rm, 2, value);
-    if (faulted(core)) return NEXT;
-  }
-  setZf(core, raised);
+  if (raised) writeOperand(core, instruction, 2, (selector & 0xfffc) | least);
+  if (!faulted(core)) setZf(core, raised);
   return NEXT;
 }
 

@@ -77,7 +77,7 @@ export const isProtected = (core: Core): boolean => (core.word(R_CR0) & CR0_PE) 
 /** The last access or check failed: the instruction ends here. */
 export const faulted = (core: Core): boolean => core.g[G_STATUS] !== 0;
 
-/** Does an access of `width` bytes at `offset` lie within a segment (5.3)? Up to 4 GiB - 1 of limit, it may wrap. */
+/** Does an access of `width` bytes at `offset` lie within a segment (5.3)? One that wraps around 4 GiB never does. */
 export function withinLimit(attributes: number, limit: number, offset: number, width: number): boolean {
   const first = offset >>> 0;
   const last = first + width - 1;
@@ -85,7 +85,7 @@ export function withinLimit(attributes: number, limit: number, offset: number, w
     const top = (attributes & BIG) !== 0 ? 0xffffffff : 0xffff;
     return first > limit >>> 0 && last <= top;
   }
-  return last <= limit >>> 0 || limit === -1;
+  return last <= limit >>> 0;
 }
 
 /**

@@ -154,23 +154,33 @@ export function loadFlags(core: Core, image: number, mask: number): void {
   if ((flags & ~old & IF) !== 0 || (flags & TF) !== 0) core.stopAfterThis();
 }
 
-/** ENTER: a frame with `level` - 1 copied frame pointers and its own; the new top of the stack must be writable. */
+/**
+ * ENTER: a frame with `level` - 1 copied frame pointers and its own. Pushes and reads take turns, and the new top of the
+ * stack must be writable, though nothing is written there.
+ */
 export function enterFrame(core: Core, instruction: Instruction): number {
   const width = operandWidth(instruction);
   const size = instruction.immediate & 0xffff;
   const level = instruction.immediate2 & 31;
   const frame = stackPointer(core, core.word(R_ESP) - width);
-  const values = [core.word(R_EBP)];
+  const values: number[] = [];
+  const slots: number[] = [];
+  const later = (value: number): boolean => {
+    values.push(value);
+    const slot = checkedForWrite(core, SS, stackOffset(core, -values.length * width), width);
+    if (slot !== undefined) slots.push(slot);
+    return slot !== undefined;
+  };
+  if (!later(core.word(R_EBP))) return NEXT;
   for (let i = 1; i < level; i++) {
     const offset = (core.word(R_EBP) - i * width) & stackMask(core);
     const value = readMemory(core, SS, offset, width);
-    if (faulted(core)) return NEXT;
-    values.push(afterPushes(core, offset, width, value, values));
+    if (faulted(core) || !later(afterPushes(core, offset, width, value, values))) return NEXT;
   }
-  if (level > 0) values.push(frame);
+  if (level > 0 && !later(frame)) return NEXT;
   const top = stackPointer(core, core.word(R_ESP) - values.length * width - size);
   if (checkedForWrite(core, SS, top & stackMask(core), width) === undefined) return NEXT;
-  if (!pushAll(core, width, values)) return NEXT;
+  if (!commitPushes(core, width, values, slots)) return NEXT;
   core.setWord(R_ESP, top);
   writeRegister(core, R_EBP, width, frame);
   return NEXT;

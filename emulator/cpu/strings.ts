@@ -17,7 +17,18 @@ import {
   S_BASE,
   S_LIMIT,
 } from "../memory/layout.ts";
-import { AGAIN, type Core, DF_FLAG, G_LEFT, G_OBSERVED, LAZY_SUB, NEXT, STATUS_FLAGS } from "./core.ts";
+import {
+  AGAIN,
+  type Core,
+  DF_FLAG,
+  G_CODE_PAGE,
+  G_LEFT,
+  G_OBSERVED,
+  LAZY_SUB,
+  NEXT,
+  NO_CODE_PAGE,
+  STATUS_FLAGS,
+} from "./core.ts";
 import { portAllowed, writePort } from "./io.ts";
 import {
   checkedForWrite,
@@ -77,10 +88,11 @@ const moveOne: Iteration = (core, instruction, width) => {
   return true;
 };
 
+/** CMPS reads its second operand first, which shows in which of two page faults comes. */
 const compareOne: Iteration = (core, instruction, width) => {
-  const a = readMemory(core, sourceSegment(instruction), offsetIn(core, R_ESI, instruction), width);
-  if (faulted(core)) return false;
   const b = readMemory(core, ES, offsetIn(core, R_EDI, instruction), width);
+  if (faulted(core)) return false;
+  const a = readMemory(core, sourceSegment(instruction), offsetIn(core, R_ESI, instruction), width);
   if (faulted(core)) return false;
   move(core, R_ESI, instruction, step(core, width));
   move(core, R_EDI, instruction, step(core, width));
@@ -183,30 +195,36 @@ const storeBurst: Burst = (core, instruction, width, count) => {
   return count;
 };
 
+interface Repetition {
+  /** CMPS and SCAS: REPE goes on while ZF is set, REPNE while it is clear. */
+  readonly compares?: boolean;
+  /** INS and OUTS: the port is asked for once before the count is looked at. */
+  readonly port?: boolean;
+  readonly burst?: Burst;
+}
+
 /**
  * The instruction made of an iteration. Every iteration is one tick: the last one is the caller's to count, those before
- * are taken from G_LEFT here. REPE and REPNE look at ZF after a `compares` iteration; a fault leaves their flags as they
- * were at the start (vol. 2, REP), registers at the element that faulted.
+ * are taken from G_LEFT here. A fault leaves registers and flags as the last whole iteration did.
  */
-function stringInstruction(one: Iteration, compares: boolean, burst?: Burst) {
+function stringInstruction(one: Iteration, { compares = false, port = false, burst }: Repetition = {}) {
   return (core: Core, instruction: Instruction): number => {
     const width = widthOf(instruction);
     if (instruction.repeat === 0) {
       one(core, instruction, width);
       return NEXT;
     }
+    if (port && !portAllowed(core, core.word(R_EDX) & 0xffff, width)) return NEXT;
     const { g } = core;
     let left = offsetIn(core, R_ECX, instruction) >>> 0;
-    if (left === 0) return NEXT;
-    const flags = compares ? flagWords.map((at) => core.word(at)) : [];
-    for (;;) {
-      let done =
-        burst !== undefined && g[G_OBSERVED] === 0 ? burst(core, instruction, width, Math.min(left, g[G_LEFT])) : 0;
+    while (left !== 0) {
+      let done = 0;
+      if (burst !== undefined && g[G_OBSERVED] === 0) {
+        done = burst(core, instruction, width, Math.min(left, g[G_LEFT]));
+        if (faulted(core)) return NEXT;
+      }
       if (done === 0) {
-        if (!one(core, instruction, width)) {
-          for (let i = 0; i < flags.length; i++) core.setWord(flagWords[i], flags[i]);
-          return NEXT;
-        }
+        if (!one(core, instruction, width)) return NEXT;
         done = 1;
       }
       move(core, R_ECX, instruction, -done);
@@ -216,21 +234,21 @@ function stringInstruction(one: Iteration, compares: boolean, burst?: Burst) {
         g[G_LEFT] -= done - 1;
         return NEXT;
       }
-      if (g[G_LEFT] <= done) {
-        g[G_LEFT] = 1;
+      // The budget is used up, or the instruction may have written over itself and has to be fetched again.
+      if (g[G_LEFT] <= done || g[G_CODE_PAGE] === NO_CODE_PAGE) {
+        g[G_LEFT] -= done - 1;
         return AGAIN;
       }
       g[G_LEFT] -= done;
     }
+    return NEXT;
   };
 }
 
-const flagWords = [R_EFLAGS, R_LAZY, R_FA, R_FB, R_FRES];
-
-export const moveString = stringInstruction(moveOne, false, moveBurst);
-export const compareString = stringInstruction(compareOne, true);
-export const scanString = stringInstruction(scanOne, true);
-export const loadString = stringInstruction(loadOne, false);
-export const storeString = stringInstruction(storeOne, false, storeBurst);
-export const inputString = stringInstruction(inputOne, false);
-export const outputString = stringInstruction(outputOne, false);
+export const moveString = stringInstruction(moveOne, { burst: moveBurst });
+export const compareString = stringInstruction(compareOne, { compares: true });
+export const scanString = stringInstruction(scanOne, { compares: true });
+export const loadString = stringInstruction(loadOne);
+export const storeString = stringInstruction(storeOne, { burst: storeBurst });
+export const inputString = stringInstruction(inputOne, { port: true });
+export const outputString = stringInstruction(outputOne, { port: true });

@@ -74,9 +74,9 @@ export function callFar(core: Core, instruction: Instruction): number {
 /** RETF and RETF imm16: `instruction.immediate` bytes of arguments are dropped, from both stacks on a change of ring. */
 export function returnFar(core: Core, instruction: Instruction): number {
   const width = operandWidth(instruction);
-  const offset = readStack(core, 0, width);
-  if (faulted(core)) return NEXT;
   const selector = readStack(core, width, width) & 0xffff;
+  if (faulted(core)) return NEXT;
+  const offset = readStack(core, 0, width);
   if (faulted(core)) return NEXT;
   const released = instruction.form.trailers.length > 0 ? instruction.immediate & 0xffff : 0;
   if (!isProtected(core)) {
@@ -94,11 +94,11 @@ export function returnFromInterrupt(core: Core, instruction: Instruction): numbe
     core.notImplemented("task switch");
     return NEXT;
   }
-  const offset = readStack(core, 0, width);
+  const flags = readStack(core, 2 * width, width);
   if (faulted(core)) return NEXT;
   const selector = readStack(core, width, width) & 0xffff;
   if (faulted(core)) return NEXT;
-  const flags = readStack(core, 2 * width, width);
+  const offset = readStack(core, 0, width);
   if (faulted(core)) return NEXT;
   if (!isProtected(core)) {
     if (!inRealLimit(core, offset)) return NEXT;
