@@ -17,7 +17,8 @@ const MEMORY_OPERAND = /^(r\/m|m(offs)?\d*$)/;
 function bodyOf(form: Form, variant: Variant): string | undefined {
   const meaning = meaningOf(form);
   if (!meaning) return undefined;
-  if (variant.memory && !form.operands.some((spec) => MEMORY_OPERAND.test(spec)) && !form.mnemonic.startsWith("XLAT")) return undefined;
+  if (variant.memory && !form.operands.some((spec) => MEMORY_OPERAND.test(spec)) && !form.mnemonic.startsWith("XLAT"))
+    return undefined;
   if (!variant.memory && form.operands.some((spec) => /^m(offs)?\d*$/.test(spec))) return undefined;
   const ops = new TextOps(form, variant);
   meaning(ops);

@@ -2,18 +2,12 @@
 import type { Form } from "../../isa/instruction.ts";
 import type { Ops, Size } from "../../isa/semantics/index.ts";
 import { ADJUST, CARRY, OVERFLOW, PARITY, SIGN, ZERO } from "../../isa/semantics/ops.ts";
-import {
-  R_EFLAGS,
-  R_EIP,
-  R_FA,
-  R_FB,
-  R_FRES,
-  R_LAZY,
-} from "../../memory/layout.ts";
-import * as F from "./record.ts";
+import { R_EFLAGS, R_EIP, R_FA, R_FB, R_FRES, R_LAZY } from "../../memory/layout.ts";
 import { LAZY_EXACT, LAZY_SUBTRACTION } from "./lazy.ts";
+import * as F from "./record.ts";
 
 const ALL = CARRY | PARITY | ADJUST | ZERO | SIGN | OVERFLOW;
+// biome-ignore format: columns
 const FIXED_REGISTERS: Record<string, [number, Size]> = {
   AL: [0, 8], CL: [1, 8], DL: [2, 8], BL: [3, 8], AH: [4, 8], CH: [5, 8], DH: [6, 8], BH: [7, 8],
   AX: [0, 16], CX: [1, 16], DX: [2, 16], BX: [3, 16], SP: [4, 16], BP: [5, 16], SI: [6, 16], DI: [7, 16],
@@ -35,6 +29,13 @@ const flagWord = (r: number): string => `i32[c + ${r}]`;
 export interface Variant {
   readonly memory: boolean;
   readonly addressSize: 16 | 32;
+}
+
+/** The array that holds values of a size, the shift from byte to element, and the address bits a TLB tag is compared on. */
+function view(size: Size): { array: string; shift: number; tagMask: string } {
+  if (size === 32) return { array: "i32", shift: 2, tagMask: "-4093" };
+  if (size === 16) return { array: "i16", shift: 1, tagMask: "-4095" };
+  return { array: "i8", shift: 0, tagMask: "-4096" };
 }
 
 /** Drops constants that nothing uses: their expressions have no effect. */
@@ -61,9 +62,7 @@ export class TextOps implements Ops<string> {
   private memoryAddress = "";
   private readWriteSlot = "";
   private stackTop = "";
-  private popped = "";
   private end = "";
-  private inWhen = 0;
 
   constructor(form: Form, variant: Variant) {
     this.form = form;
@@ -82,14 +81,14 @@ export class TextOps implements Ops<string> {
     return withoutUnused(["const c = g[0];", ...lines, ...writes, ...commits, end]).join("\n  ");
   }
 
-  private temp(expression: string, into: string[] = this.lines): string {
+  private temp(expression: string): string {
     if (/^-?\w+$/.test(expression)) return expression;
     const name = `t${++this.temps}`;
-    into.push(`const ${name} = ${expression};`);
+    this.lines.push(`const ${name} = ${expression};`);
     return name;
   }
 
-  /** Inside `when`, values are computed where they are used: they may depend on nothing that changed, so order is free. */
+  /** A change of registers or flags: it comes after every read and every memory write. */
   private emit(effect: string): void {
     this.commits.push(effect);
   }
@@ -119,14 +118,8 @@ export class TextOps implements Ops<string> {
     return name;
   }
 
-  private static view(size: Size): { array: string; shift: number; tagMask: string; bits: number } {
-    if (size === 32) return { array: "i32", shift: 2, tagMask: "-4093", bits: 32 };
-    if (size === 16) return { array: "i16", shift: 1, tagMask: "-4095", bits: 16 };
-    return { array: "i8", shift: 0, tagMask: "-4096", bits: 8 };
-  }
-
   private load(address: string, size: Size): string {
-    const { array, shift, tagMask } = TextOps.view(size);
+    const { array, shift, tagMask } = view(size);
     const slot = `s${++this.temps}`;
     const value = `v${this.temps}`;
     const slow = size === 32 ? `read32(${address})` : `(read${size}(${address}) << ${32 - size}) >> ${32 - size}`;
@@ -140,7 +133,7 @@ export class TextOps implements Ops<string> {
   }
 
   private store(address: string, size: Size, value: string): void {
-    const { array, shift, tagMask } = TextOps.view(size);
+    const { array, shift, tagMask } = view(size);
     const slot = `s${++this.temps}`;
     this.writes.push(
       `const ${slot} = g[7] + ((${address} >>> 11) & 0x7fe);`,
@@ -151,7 +144,7 @@ export class TextOps implements Ops<string> {
 
   /** Read for a later write to the same place: one translation, with the rights of a write. */
   private loadForUpdate(address: string, size: Size): string {
-    const { array, shift, tagMask } = TextOps.view(size);
+    const { array, shift, tagMask } = view(size);
     const slot = `x${++this.temps}`;
     const value = `v${this.temps}`;
     const entry = `s${this.temps}`;
@@ -168,7 +161,7 @@ export class TextOps implements Ops<string> {
   }
 
   private storeUpdate(address: string, size: Size, value: string): void {
-    const { array } = TextOps.view(size);
+    const { array } = view(size);
     this.writes.push(
       `if (${this.readWriteSlot} >= 0) ${array}[${this.readWriteSlot}] = ${value};`,
       `else { ${this.checked(`write${size}(${address}, ${value})`)} }`,
@@ -201,7 +194,8 @@ export class TextOps implements Ops<string> {
     const size = fixed?.[1] ?? sizeOfSpec(spec) ?? this.size;
     if (fixed) this.emit(`${this.registerText(fixed[0], size, false)} = ${value};`);
     else if (/^r\d/.test(spec)) this.emit(`${this.registerText(field(F.F_REG), size, true)} = ${value};`);
-    else if (!this.variant.memory && /^r\/m/.test(spec)) this.emit(`${this.registerText(field(F.F_RM), size, true)} = ${value};`);
+    else if (!this.variant.memory && /^r\/m/.test(spec))
+      this.emit(`${this.registerText(field(F.F_RM), size, true)} = ${value};`);
     else if (this.readWriteSlot !== "") this.storeUpdate(this.addressText(), size, value);
     else this.store(this.addressText(), size, value);
   }
@@ -262,7 +256,9 @@ export class TextOps implements Ops<string> {
   remU = (a: string, b: string): string => this.temp(`((${a} >>> 0) % (${b} >>> 0)) | 0`);
   divide64(high: string, low: string, divisor: string, signed: boolean): { quotient: string; remainder: string } {
     const quotient = `q${++this.temps}`;
-    this.lines.push(`${this.checked(`const ${quotient} = divide${signed ? "Signed" : "Unsigned"}(${high}, ${low}, ${divisor})`)}`);
+    this.lines.push(
+      `${this.checked(`const ${quotient} = divide${signed ? "Signed" : "Unsigned"}(${high}, ${low}, ${divisor})`)}`,
+    );
     return { quotient, remainder: this.temp("g[REMAINDER]") };
   }
   fit = (a: string, size: Size = this.size): string =>
@@ -270,14 +266,12 @@ export class TextOps implements Ops<string> {
   unsigned = (a: string, size: Size = this.size): string =>
     size === 32 ? a : this.temp(`${a} & ${size === 8 ? "0xff" : "0xffff"}`);
 
-  // --- conditions are kept as JavaScript booleans made 0/1 only where a value is wanted ---
   eq = (a: string, b: string): string => this.temp(`${a} === ${b} ? 1 : 0`);
   ne = (a: string, b: string): string => this.temp(`${a} !== ${b} ? 1 : 0`);
   ltS = (a: string, b: string): string => this.temp(`${a} < ${b} ? 1 : 0`);
   ltU = (a: string, b: string): string => this.temp(`(${a} >>> 0) < (${b} >>> 0) ? 1 : 0`);
   either = (a: string, b: string): string => this.temp(`${a} | ${b}`);
   both = (a: string, b: string): string => this.temp(`${a} & ${b}`);
-  negate = (a: string): string => this.temp(`${a} ^ 1`);
   select = (condition: string, a: string, b: string): string => this.temp(`${condition} !== 0 ? ${a} : ${b}`);
 
   // --- flags ---
@@ -288,7 +282,13 @@ export class TextOps implements Ops<string> {
   }
   flag(flag: number): string {
     if (flag === ADJUST) return this.temp("adjust(c) ? 1 : 0");
-    const names: Record<number, string> = { [CARRY]: "carry", [ZERO]: "zero", [SIGN]: "sign", [PARITY]: "parity", [OVERFLOW]: "overflow" };
+    const names: Record<number, string> = {
+      [CARRY]: "carry",
+      [ZERO]: "zero",
+      [SIGN]: "sign",
+      [PARITY]: "parity",
+      [OVERFLOW]: "overflow",
+    };
     return this.temp(`${names[flag]}(c) ? 1 : 0`);
   }
   private lazy(mask: number, a: string, b: string, r: string): void {
@@ -331,11 +331,15 @@ export class TextOps implements Ops<string> {
     if ((flag & ALL) !== 0) this.emit(`${flagWord(R_LAZY)} &= ${~flag};`);
   }
   setZero(r: string): void {
-    this.emit(`${flagWord(R_EFLAGS)} = (${flagWord(R_EFLAGS)} & ${~ZERO}) | (${r} === 0 ? ${ZERO} : 0); ${flagWord(R_LAZY)} &= ${~ZERO};`);
+    this.emit(
+      `${flagWord(R_EFLAGS)} = (${flagWord(R_EFLAGS)} & ${~ZERO}) | (${r} === 0 ? ${ZERO} : 0); ${flagWord(R_LAZY)} &= ${~ZERO};`,
+    );
   }
   setFlagByte(bits: string): void {
     const mask = ALL & ~OVERFLOW;
-    this.emit(`${flagWord(R_EFLAGS)} = (${flagWord(R_EFLAGS)} & ${~mask}) | (${bits} & ${mask}); ${flagWord(R_LAZY)} &= ${~mask};`);
+    this.emit(
+      `${flagWord(R_EFLAGS)} = (${flagWord(R_EFLAGS)} & ${~mask}) | (${bits} & ${mask}); ${flagWord(R_LAZY)} &= ${~mask};`,
+    );
   }
   flagByte(): string {
     return this.temp("flagBits(c)");
@@ -344,9 +348,7 @@ export class TextOps implements Ops<string> {
   when(condition: string, effects: () => void): void {
     // Inputs of the effects are computed beforehand: they are harmless when the condition fails.
     const at = this.commits.length;
-    this.inWhen++;
     effects();
-    this.inWhen--;
     const inside = this.commits.splice(at);
     this.commits.push(`if (${condition} !== 0) {`, ...inside, "}");
   }
@@ -382,9 +384,9 @@ export class TextOps implements Ops<string> {
       `if ((${field(F.F_SPECIAL)} & ${F.SPECIAL_STACK}) !== 0) { ${this.checked(`${address} = popAddress(${width}, ${address})`)} ${top} = g[NEW_TOP]; }`,
     );
     this.stackTop = top;
-    this.popped = this.load(address, width === 4 ? 32 : 16);
+    const popped = this.load(address, width === 4 ? 32 : 16);
     this.emit(`i32[c + 4] = ${top};`);
-    return this.popped;
+    return popped;
   }
   pop(): string {
     return this.popAt(false);
@@ -393,7 +395,9 @@ export class TextOps implements Ops<string> {
     return this.popAt(true);
   }
   release(bytes: string): void {
-    this.emit(`i32[c + 4] = (${field(F.F_SPECIAL)} & ${F.SPECIAL_STACK}) !== 0 ? released(${this.stackTop}, ${bytes}) : (${this.stackTop} + ${bytes}) | 0;`);
+    this.emit(
+      `i32[c + 4] = (${field(F.F_SPECIAL)} & ${F.SPECIAL_STACK}) !== 0 ? released(${this.stackTop}, ${bytes}) : (${this.stackTop} + ${bytes}) | 0;`,
+    );
   }
 
   // --- control ---
@@ -406,11 +410,7 @@ export class TextOps implements Ops<string> {
     return this.form.operandSize === 16 ? `(${sum}) & 0xffff` : sum;
   }
   private jumpText(): string[] {
-    return [
-      `const k = ${field(F.F_TARGET)};`,
-      "if (k !== 0) return k;",
-      `return jump(p, ${this.target()});`,
-    ];
+    return [`const k = ${field(F.F_TARGET)};`, "if (k !== 0) return k;", `return jump(p, ${this.target()});`];
   }
   private limitCheck(target: string, condition: string): void {
     this.lines.push(

@@ -22,6 +22,7 @@ const { mul, imul, div, idiv } = multiply;
 const { aaa, aas, aam, aad, daa, das } = decimal;
 const { jmp, jcxz, loop, call, ret, push, pop, leave } = control;
 
+// biome-ignore format: by family
 const named: Record<string, Meaning> = {
   add,
   adc,

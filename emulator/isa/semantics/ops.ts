@@ -87,7 +87,6 @@ export interface Ops<V> {
   /** Of conditions. */
   either(a: V, b: V): V;
   both(a: V, b: V): V;
-  negate(a: V): V;
   select(condition: V, whenTrue: V, whenFalse: V): V;
 
   /** The condition encoded in the low four bits of Jcc, SETcc, CMOVcc (SDM vol. 1, appendix B). */
@@ -132,7 +131,6 @@ export interface Ops<V> {
   jumpRelative(): void;
   jumpRelativeIf(condition: V): void;
   jumpTo(offset: V): void;
-  /** The target of the relative jump or call, for a push before it. */
   /** Gives up the rest of the slice: PAUSE. */
   yield(): void;
 }
