@@ -9,6 +9,8 @@ const EM_386 = 3;
 const HEADER_SIZE = 52;
 const PROGRAM_HEADER_SIZE = 32;
 const SECTION_HEADER_SIZE = 40;
+/** What the file begins with: there are at most two segments. */
+const HEADERS_SIZE = HEADER_SIZE + 2 * PROGRAM_HEADER_SIZE;
 
 const PT_LOAD = 1;
 const PF_X = 1;
@@ -26,7 +28,7 @@ const SHF_EXECINSTR = 4;
 const STB_GLOBAL = 1;
 const STT: Readonly<Record<ImageSymbol["kind"], number>> = { label: 0, object: 1, function: 2 };
 
-/** Segments lie in the file as in memory, page for page. The first is at 4 KiB: a Multiboot header must be below 8 KiB. */
+/** Segments lie in the file as in memory: at the same place within a page. A Multiboot header must be below 8 KiB. */
 const PAGE = 4096;
 
 /** One section of the file; those of the image are first, in its order. */
@@ -53,10 +55,10 @@ export function writeElf(image: Image): Uint8Array {
 
   const body = new ByteWriter();
   const offsets: number[] = [];
-  const [first] = image.sections;
-  body.padTo(PAGE);
+  const address = image.sections[0]?.address ?? 0;
+  const start = address % PAGE < HEADERS_SIZE ? PAGE + (address % PAGE) : address % PAGE;
   for (const section of sections) {
-    if (section.flags & SHF_ALLOC) body.padTo(PAGE + section.address - (first as ImageSection).address);
+    if (section.flags & SHF_ALLOC) body.padTo(start + section.address - address);
     else body.padTo(Math.ceil(body.length / section.align) * section.align);
     offsets.push(body.length);
     body.append(section.bytes);

@@ -64,6 +64,16 @@ needsTools("a physical address of its own goes into the program headers", () => 
   assert.match(header, /LOAD +0x001000 0x80100000 0x00100000 /);
 });
 
+test("segments lie at the same place within a page in the file and in memory", () => {
+  for (const base of [0x7c00, 0x100010, 0x100ff0]) {
+    const elf = link(main, { base }).elf();
+    const [offset = 0, address = 0] = new Uint32Array(elf.slice(52 + 4, 52 + 12).buffer);
+    assert.is(address, base);
+    assert.is(offset % 4096, address % 4096);
+    assert.ok(new Uint32Array(elf.slice(0, 8192).buffer).includes(0x1badb002), "the Multiboot header");
+  }
+});
+
 needsTools("readelf sees every symbol with its kind and size", () => {
   const symbols = output("readelf", "--symbols", "--wide");
   for (const { name, kind, size, address } of image.symbols) {
