@@ -36,12 +36,14 @@ export const G_BUDGET = 16;
 /** Remainder of the last 64-bit division; new stack pointer of a push or pop that took the long way. */
 export const G_REMAINDER = 17;
 export const G_NEW_TOP = 18;
-/** Linear page of the code being run (or 1: none), and where its offset map begins in the engine's map array. */
+/** Linear page of the code being run (or NO_CODE_PAGE), and where its offset map begins in the engine's map array. */
 export const G_CODE_PAGE = 19;
 export const G_CODE_MAP = 20;
 /** Whoever called the engine wants it back after the current instruction, though the budget is not used up. */
 export const G_RETURN = 21;
 export const G_WORDS = 32;
+/** In G_CODE_PAGE: the next instruction must be looked up, its page was written or mapped anew. */
+export const NO_CODE_PAGE = 1;
 
 export const STATUS_OK = 0;
 /** An exception: G_VECTOR, G_ERROR (and G_FAULT_ADDRESS) tell which. */

@@ -164,7 +164,7 @@ export class LinearMemory {
 
   private update(linear: number, width: 1 | 2 | 4): number {
     const user = this.isUser();
-    if (((linear & (L.PAGE - 1)) + width) > L.PAGE) {
+    if ((linear & (L.PAGE - 1)) + width > L.PAGE) {
       if (this.translate(linear, true, user) < 0) return 0;
       if (this.translate((linear + width - 1) & -L.PAGE, true, user) < 0) return 0;
     } else if (this.translate(linear, true, user) < 0) return 0;
@@ -233,7 +233,7 @@ export class LinearMemory {
   /**
    * A split instruction does one access a step. Values read in earlier steps are answered from the micro-state; writes of
    * earlier steps have happened; the first access not yet done is done now, and the next one ends the step. Whoever runs
-   * the step advances R_MICRO_INDEX when it ended with STATUS_SPLIT.
+   * the step advances R_MICRO_INDEX when it ended with STATUS_SPLIT and `accessDone`: an observer may have refused it.
    */
   private splitStep(): "done before" | "now" | "stop" {
     const { core } = this;
@@ -257,7 +257,10 @@ export class LinearMemory {
       if (step === "done before") return core.word(L.R_MICRO_VALUES + index);
       if (step === "stop") return 0;
     }
-    if (observer?.beforeAccess?.(physical, linear, width, false) === false) return 0;
+    if (observer?.beforeAccess?.(physical, linear, width, false) === false) {
+      this.accessDone = false;
+      return 0;
+    }
     const value = load();
     if (split) core.setWord(L.R_MICRO_VALUES + this.access - 1, value);
     observer?.read(physical, linear, width, value);
@@ -270,7 +273,10 @@ export class LinearMemory {
       const step = this.splitStep();
       if (step !== "now") return;
     }
-    if (observer?.beforeAccess?.(physical, linear, width, true) === false) return;
+    if (observer?.beforeAccess?.(physical, linear, width, true) === false) {
+      this.accessDone = false;
+      return;
+    }
     const old = physical < this.ramSize ? this.peek(physical, width) : 0;
     store();
     observer?.write(physical, linear, width, value, old);
@@ -278,7 +284,8 @@ export class LinearMemory {
 
   private peek(physical: number, width: number): number {
     let value = 0;
-    for (let i = 0; i < width && physical + i < this.ramSize; i++) value |= this.core.u8[this.ramBase + physical + i] << (8 * i);
+    for (let i = 0; i < width && physical + i < this.ramSize; i++)
+      value |= this.core.u8[this.ramBase + physical + i] << (8 * i);
     return value;
   }
 

@@ -38,6 +38,8 @@ export interface Ram {
   readonly u8: Uint8Array;
   readonly base: number;
   readonly size: number;
+  /** Told of every piece that has been written: physical address and bytes. */
+  placed?(physical: number, size: number): void;
 }
 
 /** An image in RAM, ready to be entered. */
@@ -204,6 +206,7 @@ function place(ram: Ram, physical: number, bytes: Uint8Array, size: number): voi
   const start = ram.base + physical;
   ram.u8.set(bytes, start);
   ram.u8.fill(0, start + bytes.length, start + size);
+  ram.placed?.(physical, size);
 }
 
 function overlaps(segment: ImageSegment, start: number, end: number): boolean {

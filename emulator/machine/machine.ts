@@ -1,25 +1,25 @@
 // The machine: processors, board and virtual time over one memory, and the loop that gives every processor its slices.
 import {
+  type AccessObserver,
   Core,
   G_CPU,
+  G_OBSERVED,
   G_PROCESSOR,
   G_RETURN,
   G_STATUS,
   G_YIELD,
-  type AccessObserver,
-  G_OBSERVED,
   IF,
   STATUS_NOT_IMPLEMENTED,
   STATUS_SPLIT,
 } from "../cpu/core.ts";
 import { resetProcessor, startFromSipi } from "../cpu/index.ts";
 import { LinearMemory } from "../cpu/paging.ts";
-import { Interpreter, type InstructionObserver } from "../engine/interpreter/interpreter.ts";
+import { type InstructionObserver, Interpreter } from "../engine/interpreter/interpreter.ts";
 import { addWords, combine, type Hash64, hashText } from "../memory/hash.ts";
 import * as L from "../memory/layout.ts";
 import { Board } from "./board.ts";
 import type { ImageSymbol } from "./image.ts";
-import { enterFlat, enterMultiboot, loadImage, type LoadOptions, readImage } from "./loader.ts";
+import { enterFlat, enterMultiboot, type LoadOptions, loadImage, readImage } from "./loader.ts";
 import { draw, drawSlice, LONGEST_SLICE, seedSlices } from "./slices.ts";
 import { PhysicalMemory, Processor } from "./views.ts";
 
@@ -36,6 +36,11 @@ export interface MachineOptions {
   readonly debug?: (byte: number) => void;
   /** The serial port's OUT2 gates its interrupt, as on most AT boards; default false. */
   readonly out2GatesInterrupt?: boolean;
+  /**
+   * Other processors may get in between the load and the store of a read-modify-write without LOCK, as on real hardware;
+   * default false. Runs with it are slower.
+   */
+  readonly splitRmw?: boolean;
 }
 
 /** Anything that can give the bytes of an image: the assembler's images do. */
@@ -113,8 +118,11 @@ export class Machine {
   symbols: readonly ImageSymbol[] = [];
   private ended: { reason: StopReason; guestExit?: number; detail?: string } | null = null;
   private sliceEnd = 0;
-  private alone = false;
+  /** Sums of RAM pages as they were when their DIRTY bit was last cleared. */
   private readonly pageSums = new Map<number, Hash64>();
+  /** The snapshot whose RAM differs from ours in DIRTY pages and these alone: what a second restore has to copy. */
+  private base: Snapshot | null = null;
+  private readonly cleaned = new Set<number>();
 
   /** A machine at its reset state. Throws RangeError for sizes no machine has. */
   constructor(options: MachineOptions = {}) {
@@ -160,6 +168,8 @@ export class Machine {
       resetProcessor(core, processor, "power-on", processor === 0);
     }
     this.board.reset();
+    this.interpreter.splitUpdates = options.splitRmw === true;
+    this.observe(null);
     seedSlices(core.i32, seed);
     core.i32[L.SLICE_PROCESSOR >> 2] = 0;
     this.interpreter.select(0);
@@ -177,9 +187,12 @@ export class Machine {
     const { core } = this;
     const name = options.name ?? "image";
     const file = image instanceof Uint8Array ? image : image.elf();
-    const ram = { u8: core.u8, base: core.layout.ramBase, size: core.layout.ramSize };
-    const loaded = loadImage(readImage(file, name), name, ram, options);
-    core.u8.fill(L.ATTRIBUTE_DIRTY, core.layout.attributeBase, core.layout.attributeBase + core.layout.ramSize / L.PAGE);
+    const { attributeBase, ramBase: base, ramSize: size } = core.layout;
+    const placed = (physical: number, bytes: number): void => {
+      const [first, end] = [Math.floor(physical / L.PAGE), Math.ceil((physical + bytes) / L.PAGE)];
+      core.u8.fill(L.ATTRIBUTE_DIRTY, attributeBase + first, attributeBase + end);
+    };
+    const loaded = loadImage(readImage(file, name), name, { u8: core.u8, base, size, placed }, options);
     this.symbols = loaded.symbols;
     if (loaded.format === "flat") enterFlat(core, loaded.entry);
     else enterMultiboot(core, loaded.entry, loaded.information);
@@ -197,7 +210,7 @@ export class Machine {
     const { core, interpreter } = this;
     interpreter.observer = observer;
     core.linear.observer = observer ? { read() {}, write() {}, ...bound(observer) } : null;
-    core.g[G_OBSERVED] = observer ? 1 : 0;
+    core.g[G_OBSERVED] = observer || interpreter.splitUpdates ? 1 : 0;
     interpreter.forgetModes();
   }
 
@@ -252,7 +265,7 @@ export class Machine {
         const eip = (i32[g[G_CPU] + L.R_EIP] >>> 0).toString(16).padStart(8, "0");
         this.end({ reason: "not implemented", detail: `${core.stopReason} at 0x${eip}` });
       } else if (activity === L.SHUTDOWN) this.end({ reason: "triple fault", detail: `processor ${processor}` });
-      else if (used === 0 && budget > 0) i32[L.SLICE_LEFT >> 2]--; // deliveries alone use up a slice too
+      else if ((used === 0 && budget > 0) || g[G_STATUS] === STATUS_SPLIT) i32[L.SLICE_LEFT >> 2]--; // deliveries alone use up a slice too, and so does half an instruction: it may end there
     }
     return this.result();
   }
@@ -269,11 +282,13 @@ export class Machine {
     interpreter.forgetModes();
     interpreter.select(processor);
     const block = g[G_CPU];
-    if (core.i32[block + L.R_ACTIVITY] === L.HALTED && this.canRun(processor)) core.i32[block + L.R_ACTIVITY] = L.RUNNING;
+    // Steps retire without being counted, so deliveries of earlier ones say nothing here.
+    core.i32[(L.PROCESSOR_TIME + processor * L.PROCESSOR_TIME_SIZE + L.T_DELIVERIES) >> 2] = 0;
+    if (core.i32[block + L.R_ACTIVITY] === L.HALTED && this.canRun(processor))
+      core.i32[block + L.R_ACTIVITY] = L.RUNNING;
     const used = interpreter.execute(1);
     const status = g[G_STATUS];
-    if (status === STATUS_NOT_IMPLEMENTED)
-      return { kind: "not implemented", detail: core.stopReason, paused: false };
+    if (status === STATUS_NOT_IMPLEMENTED) return { kind: "not implemented", detail: core.stopReason, paused: false };
     if (core.i32[block + L.R_ACTIVITY] === L.SHUTDOWN) return { kind: "triple fault", paused: false };
     const ended = this.ended as { reason: StopReason; guestExit?: number; detail?: string } | null;
     if (ended) return { kind: ended.reason, detail: ended.detail, guestExit: ended.guestExit, paused: false };
@@ -300,10 +315,9 @@ export class Machine {
   private lookAgain(): void {
     const { core } = this;
     core.stopAfterThis();
-    if (this.board.nextDue() < this.sliceEnd || (this.alone && this.othersCanRun())) {
-      core.g[G_RETURN] = 1;
-      if (this.alone && this.othersCanRun()) core.i32[L.SLICE_LEFT >> 2] = 0;
-    }
+    const isCrowded = core.i32[L.SLICE_ALONE >> 2] !== 0 && this.othersCanRun();
+    if (isCrowded) core.i32[L.SLICE_LEFT >> 2] = 0;
+    if (isCrowded || this.board.nextDue() < this.sliceEnd) core.g[G_RETURN] = 1;
     if (core.word(L.R_ACTIVITY) !== L.RUNNING) core.g[G_RETURN] = 1;
   }
 
@@ -348,7 +362,7 @@ export class Machine {
       if (processor !== current && this.canRun(processor)) others++;
     if (others === 0) {
       if (!this.canRun(current)) return -1;
-      this.alone = true;
+      i32[L.SLICE_ALONE >> 2] = 1;
       i32[L.SLICE_LEFT >> 2] = LONGEST_SLICE;
       return current;
     }
@@ -359,9 +373,10 @@ export class Machine {
       processor++;
       if (processor !== current && this.canRun(processor)) chosen--;
     }
-    this.alone = others === 1 && !this.canRun(current);
+    const alone = others === 1 && !this.canRun(current);
+    i32[L.SLICE_ALONE >> 2] = alone ? 1 : 0;
     i32[L.SLICE_PROCESSOR >> 2] = processor;
-    i32[L.SLICE_LEFT >> 2] = this.alone ? LONGEST_SLICE : drawSlice(i32);
+    i32[L.SLICE_LEFT >> 2] = alone ? LONGEST_SLICE : drawSlice(i32);
     return processor;
   }
 
@@ -385,10 +400,38 @@ export class Machine {
     if (snapshot.layout.ramSize !== layout.ramSize || snapshot.layout.processors !== layout.processors)
       throw new RangeError("restore: the snapshot is of a machine with other processors or memory");
     core.u8.set(snapshot.bytes.subarray(0, L.TLB_BASE));
-    core.u8.set(snapshot.bytes.subarray(L.TLB_BASE), layout.ramBase);
-    core.u8.fill(L.ATTRIBUTE_DIRTY, layout.attributeBase, layout.attributeBase + layout.ramSize / L.PAGE);
+    if (snapshot === this.base) this.restoreChangedPages(snapshot);
+    else {
+      core.u8.set(snapshot.bytes.subarray(L.TLB_BASE), layout.ramBase);
+      core.u8.fill(L.ATTRIBUTE_DIRTY, layout.attributeBase, layout.attributeBase + layout.ramSize / L.PAGE);
+    }
+    this.base = snapshot;
+    this.cleaned.clear();
     this.interpreter.reset();
     this.interpreter.select(core.i32[L.SLICE_PROCESSOR >> 2]);
+  }
+
+  /** The way back to the snapshot restored last. The pages are summed at once, so that they do not stay DIRTY for ever. */
+  private restoreChangedPages(snapshot: Snapshot): void {
+    const { u8, layout } = this.core;
+    for (let page = 0; page < layout.ramSize / L.PAGE; page++) {
+      const attribute = u8[layout.attributeBase + page];
+      if ((attribute & L.ATTRIBUTE_DIRTY) === 0 && !this.cleaned.has(page)) continue;
+      const from = L.TLB_BASE + page * L.PAGE;
+      u8.set(snapshot.bytes.subarray(from, from + L.PAGE), layout.ramBase + page * L.PAGE);
+      this.sumPage(page);
+    }
+  }
+
+  /** Takes the sum of a page, which is then no longer DIRTY; whoever calls this drops the write TLBs. */
+  private sumPage(page: number): Hash64 {
+    const { i32, u8, layout } = this.core;
+    const sum: Hash64 = { low: 0, high: 0 };
+    const from = (layout.ramBase + page * L.PAGE) / 4;
+    addWords(sum, i32, from, from + L.PAGE / 4);
+    this.pageSums.set(page, sum);
+    u8[layout.attributeBase + page] &= ~L.ATTRIBUTE_DIRTY;
+    return sum;
   }
 
   /** Hash of everything, time included: sixteen hexadecimal digits. Equal runs have equal hashes. */
@@ -414,21 +457,17 @@ export class Machine {
     core.g[G_CPU] = current;
     let sum: Hash64 = { low: 0, high: 0 };
     addWords(sum, i32, L.PROCESSOR_BASE >> 2, L.TLB_BASE >> 2);
-    let cleaned = false;
+    let isAnyDirty = false;
     for (let page = 0; page < layout.ramSize / L.PAGE; page++) {
-      const attribute = u8[layout.attributeBase + page];
-      if ((attribute & L.ATTRIBUTE_DIRTY) !== 0) {
-        const own: Hash64 = { low: 0, high: 0 };
-        const from = (layout.ramBase + page * L.PAGE) >> 2;
-        addWords(own, i32, from, from + L.PAGE / 4);
-        this.pageSums.set(page, own);
-        u8[layout.attributeBase + page] = attribute & ~L.ATTRIBUTE_DIRTY;
-        cleaned = true;
+      if ((u8[layout.attributeBase + page] & L.ATTRIBUTE_DIRTY) !== 0) {
+        this.sumPage(page);
+        this.cleaned.add(page);
+        isAnyDirty = true;
       }
       const known = this.pageSums.get(page);
       if (known) sum = combine(sum, known);
     }
-    if (cleaned) core.linear.dropWritable();
+    if (isAnyDirty) core.linear.dropWritable();
     return sum;
   }
 }

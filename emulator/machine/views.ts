@@ -1,5 +1,5 @@
 // How the host looks at a machine: physical memory by byte, word and doubleword, and one processor's registers by name.
-import { G_PROCESSOR, type Core } from "../cpu/core.ts";
+import { type Core, G_PROCESSOR } from "../cpu/core.ts";
 import * as L from "../memory/layout.ts";
 
 /** RAM by physical address, little endian. Reads beyond RAM give 0; writes there are an error of the caller. */
@@ -51,7 +51,9 @@ export class PhysicalMemory {
 
   #check(address: number, length: number): void {
     if (address < 0 || address + length > this.size)
-      throw new RangeError(`memory: ${length} bytes at 0x${address.toString(16)} do not lie within the ${this.size} bytes of RAM`);
+      throw new RangeError(
+        `memory: ${length} bytes at 0x${address.toString(16)} do not lie within the ${this.size} bytes of RAM`,
+      );
   }
 }
 

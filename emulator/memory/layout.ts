@@ -23,6 +23,8 @@ export const SLICE_GENERATOR = TIME_BASE + 0x10;
 /** i32: the processor whose slice it is; i32: what is left of that slice. */
 export const SLICE_PROCESSOR = TIME_BASE + 0x20;
 export const SLICE_LEFT = TIME_BASE + 0x24;
+/** i32: 1 when no other processor could run as the slice began, so it ends when one can. */
+export const SLICE_ALONE = TIME_BASE + 0x28;
 /** f64 per device slot: when the device wants to be called next (Infinity: never). */
 export const DEVICE_DUE = TIME_BASE + 0x40;
 export const DEVICE_DUE_SLOTS = 24;
@@ -36,6 +38,9 @@ export const T_RETIRED = 0;
 export const T_TSC_OFFSET = 8;
 export const T_APIC_DUE = 16;
 export const T_APIC_START = 24;
+/** f64 retired instructions when the last exception or interrupt was delivered; i32 deliveries since without another one. */
+export const T_DELIVERED_AT = 32;
+export const T_DELIVERIES = 40;
 
 // --- processor blocks ---
 export const PROCESSOR_BASE = 0x8000;
@@ -130,7 +135,8 @@ export const TLB_SIZE = 0x10000;
 /** Entries of one TLB; each is two words: tag (linear page, or TLB_INVALID) and addend (byte offset in the memory minus linear address). */
 export const TLB_ENTRIES = 1024;
 export const TLB_BYTES = TLB_ENTRIES * 8;
-export const TLB_INVALID = 1;
+/** A bit that no address keeps when it is compared with a tag: page and misalignment, so that one look tells both. */
+export const TLB_INVALID = 0x800;
 /** Order of the TLBs of one processor; a fifth one stays empty for ever: observed runs use it, so that every access takes the slow path. */
 export const TLB_READ_SUPERVISOR = 0;
 export const TLB_WRITE_SUPERVISOR = 1;

@@ -25,17 +25,18 @@ import {
   JUMPED,
   NEXT,
   NMI,
+  NO_CODE_PAGE,
   STATUS_EXCEPTION,
   STATUS_OK,
   STATUS_SPLIT,
   TF,
   UD,
 } from "../../cpu/core.ts";
-import { deliver, deliverException, linearAddress, plainOf, type PlainInstruction } from "../../cpu/index.ts";
+import { deliver, deliverException, linearAddress, type PlainInstruction, plainOf } from "../../cpu/index.ts";
 import { decode } from "../../isa/decode.ts";
 import { forms } from "../../isa/forms.ts";
-import { CS, SS } from "../../isa/operands.ts";
 import type { Instruction } from "../../isa/instruction.ts";
+import { CS, SS } from "../../isa/operands.ts";
 import * as L from "../../memory/layout.ts";
 import { CodeCache, KEY_32, KEY_STACK, keyFlat, type SpecialHandlers } from "./codecache.ts";
 import type { Environment, Handler } from "./environment.ts";
@@ -133,7 +134,7 @@ export class Interpreter {
     this.fetchTags = new Int32Array(core.layout.processors * FETCH_SLOTS).fill(1);
     this.fetchMaps = new Int32Array(core.layout.processors * FETCH_SLOTS);
     core.linear.codeWritten = (physical, bytes) => {
-      if (this.cache.written(physical, bytes)) core.g[G_CODE_PAGE] = 1;
+      if (this.cache.written(physical, bytes)) core.g[G_CODE_PAGE] = NO_CODE_PAGE;
     };
     core.linear.translationsChanged = (processor) => this.forgetFetches(processor);
 
@@ -156,7 +157,7 @@ export class Interpreter {
     const from = processor < 0 ? 0 : processor * FETCH_SLOTS;
     const to = processor < 0 ? this.fetchTags.length : from + FETCH_SLOTS;
     this.fetchTags.fill(1, from, to);
-    this.core.g[G_CODE_PAGE] = 1;
+    this.core.g[G_CODE_PAGE] = NO_CODE_PAGE;
   }
 
   /** Somebody else changed registers of processors: nothing remembered of their modes is good. */
@@ -180,7 +181,7 @@ export class Interpreter {
     }
     g[G_MODE_CHANGED] = 0;
     g[G_KEY] = this.keys[processor] & 0xff;
-    g[G_CODE_PAGE] = 1;
+    g[G_CODE_PAGE] = NO_CODE_PAGE;
     this.selectTlbs();
   }
 
@@ -194,7 +195,9 @@ export class Interpreter {
       const attributes = core.segment(segment, L.S_ATTRIBUTES);
       const isCode = (attributes & ATTRIBUTE_CODE_SEGMENT) !== 0;
       const usable =
-        segment === CS ? isCode : !isCode && (attributes & ATTRIBUTE_WRITABLE) !== 0 && (attributes & ATTRIBUTE_EXPAND_DOWN) === 0;
+        segment === CS
+          ? isCode
+          : !isCode && (attributes & ATTRIBUTE_WRITABLE) !== 0 && (attributes & ATTRIBUTE_EXPAND_DOWN) === 0;
       const flat = core.segment(segment, L.S_BASE) === 0 && core.segment(segment, L.S_LIMIT) === -1;
       if (flat && usable && (attributes & ATTRIBUTE_P) !== 0) key |= keyFlat(segment);
     }
@@ -209,7 +212,7 @@ export class Interpreter {
     }
     this.known[processor] = 1;
     g[G_KEY] = key;
-    g[G_CODE_PAGE] = 1;
+    g[G_CODE_PAGE] = NO_CODE_PAGE;
     this.selectTlbs();
   }
 
@@ -359,8 +362,7 @@ export class Interpreter {
     this.last = at;
     if (code[at] === handlerCount + 2) {
       // Across two pages: decoded afresh each time, and run from the scratch record.
-      const linear = (core.segment(CS, L.S_BASE) + this.eipOf(at)) | 0;
-      if (!this.decodeOnce(code[at + F.F_OFFSET], linear)) return F.FAULT;
+      if (!this.decodeAcross(at)) return F.FAULT;
       at = scratch;
       this.last = at;
     }
@@ -369,12 +371,15 @@ export class Interpreter {
     core.linear.accessDone = false;
     const eip = this.eipOf(at);
     const isReal = code[at] !== handlerCount;
-    if (this.splitUpdates) core.linear.splitting = isReal && isUpdate(this.cache.instructions[code[at + F.F_INSTRUCTION]]);
-    if (isReal) this.observer?.before?.(core.g[G_PROCESSOR], eip, this.cache.instructions[code[at + F.F_INSTRUCTION]] ?? null);
+    if (this.splitUpdates)
+      core.linear.splitting = isReal && isUpdate(this.cache.instructions[code[at + F.F_INSTRUCTION]]);
+    if (isReal)
+      this.observer?.before?.(core.g[G_PROCESSOR], eip, this.cache.instructions[code[at + F.F_INSTRUCTION]] ?? null);
     const q = this.handlers[code[at]](at);
     core.g[G_LOCKED] = 0;
-    if (core.g[G_STATUS] === STATUS_SPLIT) core.setWord(L.R_MICRO_INDEX, core.word(L.R_MICRO_INDEX) + 1);
-    else if (core.linear.splitting && core.word(L.R_MICRO_INDEX) !== 0) this.clearMicroState();
+    if (core.g[G_STATUS] === STATUS_SPLIT) {
+      if (core.linear.accessDone) core.setWord(L.R_MICRO_INDEX, core.word(L.R_MICRO_INDEX) + 1);
+    } else if (core.linear.splitting && core.linear.access !== 0) this.clearMicroState();
     if (q >= 0) core.g[G_LEFT]--;
     if (q !== F.RELOCATE) this.observer?.after?.(core.g[G_PROCESSOR], eip, q !== F.FAULT);
     return q;
@@ -452,6 +457,7 @@ export class Interpreter {
     const { core, cache } = this;
     const bytes = new Uint8Array(15);
     const bits = (core.g[G_KEY] & KEY_32) !== 0 ? 32 : 16;
+    core.g[G_CODE_PAGE] = NO_CODE_PAGE;
     let have = 0;
     for (;;) {
       // All of one page at a time: the next page is touched only if the instruction needs it.
@@ -470,6 +476,18 @@ export class Interpreter {
       }
       return false;
     }
+  }
+
+  /** Decodes into the scratch record what the record at `p` only begins, in the next page; false after a fault. */
+  private decodeAcross(p: number): boolean {
+    const { core } = this;
+    const { code, scratch } = this.cache;
+    const eip = this.eipOf(p);
+    if (!this.decodeOnce(code[p + F.F_OFFSET], (core.segment(CS, L.S_BASE) + eip) | 0)) return false;
+    const end = (eip >>> 0) + code[scratch + F.F_LENGTH] - 1;
+    if ((core.g[G_KEY] & keyFlat(CS)) !== 0 || end <= core.segment(CS, L.S_LIMIT) >>> 0) return true;
+    core.fault(GP, 0);
+    return false;
   }
 
   /** Code segments that are not flat: the whole instruction must lie within the limit. */
@@ -539,7 +557,8 @@ export class Interpreter {
         const page = g[G_CODE_PAGE];
         const k = find(target);
         // A link is good as long as the record: both lie in one page under one key.
-        if (k > 0 && g[G_CODE_PAGE] === page && p !== cache.scratch && code[p + F.F_SPECIAL] === 0) code[p + F.F_TARGET] = k;
+        if (k > 0 && g[G_CODE_PAGE] === page && p !== cache.scratch && code[p + F.F_SPECIAL] === 0)
+          code[p + F.F_TARGET] = k;
         return k;
       },
       jumpTo,
@@ -560,14 +579,8 @@ export class Interpreter {
       // across a page boundary
       (p) => {
         const eip = eipOf(p);
-        const linear = (core.segment(CS, L.S_BASE) + eip) | 0;
-        if (!this.decodeOnce(code[p + F.F_OFFSET], linear)) return F.FAULT;
+        if (!this.decodeAcross(p)) return F.FAULT;
         const { scratch } = cache;
-        const end = eip + code[scratch + F.F_LENGTH] - 1;
-        if ((g[G_KEY] & keyFlat(CS)) === 0 && end > core.segment(CS, L.S_LIMIT) >>> 0) {
-          core.fault(GP, 0);
-          return F.FAULT;
-        }
         const next = handlers[code[scratch]](scratch);
         if (next !== scratch + F.STRIDE) return next;
         core.setWord(L.R_EIP, (eip + code[scratch + F.F_LENGTH]) | 0);
@@ -613,7 +626,12 @@ function isUpdate(instruction: Instruction | undefined): boolean {
 }
 
 /** The inner loop, on its own so that nothing else keeps it from being compiled well. */
-function makeLoop(core: Core, code: Int32Array, handlers: Handler[], lastWas: (p: number) => void): (p: number) => number {
+function makeLoop(
+  core: Core,
+  code: Int32Array,
+  handlers: Handler[],
+  lastWas: (p: number) => void,
+): (p: number) => number {
   const { g } = core;
   return (start) => {
     let p = start;
