@@ -31,6 +31,13 @@ export interface LinkOptions {
 export function link(main: Procedure, options: LinkOptions = {}): Image {
   const site = callSite(link);
   const { base = 0x100000, load = base, stackSize = 4096, include = [] } = options;
+  for (const [name, address] of Object.entries({ base, load })) {
+    if (Number.isInteger(address) && address >= 0 && address < FOUR_GIB) continue;
+    throw new AssemblyError(site, `${name} is ${address}; an address is a whole number from 0 to 0xffffffff`);
+  }
+  if (stackSize < 64 || stackSize % 4 !== 0) {
+    throw new AssemblyError(site, `a stack of ${stackSize} bytes was asked for; 64 and more, in fours, will do`);
+  }
   const entry = options.start ? startStub(main, options.start, stackSize) : main;
   const header = options.multiboot === false ? [] : [multibootHeader];
   const parts = reach([...header, entry, main, ...include]);
@@ -38,6 +45,10 @@ export function link(main: Procedure, options: LinkOptions = {}): Image {
 
   const groups = sectionNames.map((name) => ({ name, parts: parts.filter((part) => sectionOf(part) === name) }));
   const placed = place(groups, base);
+  const end = Math.max(...placed.sections.map(({ address, size }) => address + size));
+  if (end > FOUR_GIB) {
+    throw new AssemblyError(site, `the image ends ${end - FOUR_GIB} bytes beyond 4 GiB; a lower base will do`);
+  }
   const addresses = new Addresses(placed.addresses, parts);
   return new Image({
     entry: addresses.of(entry, site),
@@ -52,6 +63,7 @@ export function link(main: Procedure, options: LinkOptions = {}): Image {
 }
 
 const PAGE = 4096;
+const FOUR_GIB = 2 ** 32;
 
 /** In the order of their addresses. What can be written begins on a page of its own. */
 const sectionNames = [".multiboot", ".text", ".rodata", ".data", ".bss"] as const;

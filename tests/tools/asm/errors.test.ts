@@ -109,6 +109,13 @@ test("declarations that make no sense are refused where they stand", () => {
   assert.throws(() => struct({ size: u8 }), /errors\.test\.ts:\d+: "size" is no name for a field/);
 });
 
+test("an image that has no place is refused", () => {
+  const main = proc("main", (a) => a.ret());
+  assert.throws(() => link(main, { base: -1 }), /errors\.test\.ts:\d+: base is -1; an address is/);
+  assert.throws(() => link(main, { base: 0xfffffff0 }), /errors\.test\.ts:\d+: the image ends \d+ bytes beyond 4 GiB/);
+  assert.throws(() => link(main, { start: "all", stackSize: 10 }), /a stack of 10 bytes was asked for/);
+});
+
 test("two symbols of one name do not come into one image", () => {
   const twice = refusal((a) => void [a.mov(eax, x), a.mov(eax, data("x", 4))]);
   assert.match(twice, /"x" is declared here and at errors\.test\.ts:\d+/);
