@@ -39,7 +39,6 @@ import {
   flagsLoadable,
   loadFlags,
   moveStackPointer,
-  pushAll,
   readStack,
   stackPointer,
 } from "./stack.ts";
@@ -55,17 +54,22 @@ export function jumpFar(core: Core, instruction: Instruction): number {
   return JUMPED;
 }
 
+/** The stack is checked before the target's offset, as SDM and hardware have it. */
 export function callFar(core: Core, instruction: Instruction): number {
   const target = farPointer(core, instruction);
   if (target === undefined) return NEXT;
   const width = operandWidth(instruction);
   const back = [core.segment(CS, S_SELECTOR), nextEip(core, instruction)];
-  if (!isProtected(core))
-    return inRealLimit(core, target.offset) && pushAll(core, width, back) ? goReal(core, target) : NEXT;
+  if (!isProtected(core)) {
+    const slots = checkPushes(core, width, 2);
+    if (slots === undefined || !inRealLimit(core, target.offset)) return NEXT;
+    return commitPushes(core, width, back, slots) ? goReal(core, target) : NEXT;
+  }
   const d = readTarget(core, target.selector);
-  if (d === undefined || !inLimit(core, d, target.offset)) return NEXT;
+  if (d === undefined) return NEXT;
   const slots = checkPushes(core, width, 2);
-  if (slots === undefined || !markAccessed(core, d) || !commitPushes(core, width, back, slots)) return NEXT;
+  if (slots === undefined || !inLimit(core, d, target.offset) || !markAccessed(core, d)) return NEXT;
+  if (!commitPushes(core, width, back, slots)) return NEXT;
   setCodeSegment(core, target.selector, core.word(R_CPL), d);
   core.setWord(R_EIP, target.offset);
   return JUMPED;
