@@ -23,6 +23,8 @@ const REMOTE_IRR = 0x4000;
 const LEVEL = 0x8000;
 const MASKED = 0x10000;
 const WRITABLE = 0x1afff;
+/** Delivery modes that are built or have a name of their own: fixed, lowest priority, SMI, NMI, INIT. */
+const MODES_SENT = [0, 1, 2, 4, 5];
 const MODE_EXTINT = 7;
 
 // Words.
@@ -126,8 +128,9 @@ export class IoApic {
   #send(gsi: number): void {
     const low = this.#i32[TABLE + 2 * gsi];
     const mode = (low & MODE) >>> 8;
-    if (mode === MODE_EXTINT) {
-      this.#wiring.notImplemented("ExtINT delivery through the I/O APIC");
+    if (!MODES_SENT.includes(mode)) {
+      const name = mode === MODE_EXTINT ? "ExtINT delivery" : `delivery mode ${mode}`;
+      this.#wiring.notImplemented(`${name} through the I/O APIC`);
       return;
     }
     const destination = this.#i32[TABLE + 2 * gsi + 1] >>> 24;

@@ -73,10 +73,16 @@ const IRR = 40;
 export const DELIVER_FIXED = 0;
 export const DELIVER_LOWEST = 1;
 export const DELIVER_SMI = 2;
+export const DELIVER_REMOTE_READ = 3;
 export const DELIVER_NMI = 4;
 export const DELIVER_INIT = 5;
 export const DELIVER_STARTUP = 6;
 export const DELIVER_EXTINT = 7;
+const NOT_BUILT: Readonly<Record<number, string>> = {
+  [DELIVER_LOWEST]: "lowest priority delivery",
+  [DELIVER_SMI]: "SMI delivery",
+  [DELIVER_REMOTE_READ]: "remote read",
+};
 
 // Bits of the ICR (10.6.1) and of the local vector table (10.5.1).
 const ICR_LOGICAL = 0x800;
@@ -307,7 +313,7 @@ export class LocalApics {
   /** Delivers a message to every APIC its destination matches (10.6.2); false if none does. */
   send(mode: number, vector: number, destination: number, logical: boolean, levelTriggered: boolean): boolean {
     if (mode === DELIVER_LOWEST) {
-      this.#wiring.notImplemented("lowest priority delivery");
+      this.#wiring.notImplemented(NOT_BUILT[mode]);
       return true;
     }
     let found = false;
@@ -348,10 +354,6 @@ export class LocalApics {
       if (!accepted) this.#error(at, ERROR_SEND_ACCEPT);
       return;
     }
-    if (mode === DELIVER_LOWEST) {
-      this.#wiring.notImplemented("lowest priority delivery");
-      return;
-    }
     if (shorthand === 1) {
       if (mode === DELIVER_FIXED) this.accept(sender, vector, level);
       return; // every other mode is invalid with "self" (table 10-3)
@@ -387,7 +389,7 @@ export class LocalApics {
         this.#wiring.startup(processor, vector);
         break;
       default:
-        this.#wiring.notImplemented(mode === DELIVER_SMI ? "SMI delivery" : "remote read");
+        this.#wiring.notImplemented(NOT_BUILT[mode] ?? `delivery mode ${mode}`);
         return;
     }
     this.#wiring.changed();

@@ -120,6 +120,7 @@ test("mode, destination mode and destination go out as the entry says", () => {
     [0x800 | 0x51, 0x5000000, "0 81 to logical 5"],
     [0x400, 0xff000000, "4 0 to physical 255"],
     [0x500, 0x1000000, "5 0 to physical 1"],
+    [0x600, 0, "not implemented: delivery mode 6 through the I/O APIC"],
     [0x700, 0, "not implemented: ExtINT delivery through the I/O APIC"],
   ] as const) {
     const { ioapic, sent, write, redirect } = makeIoApic();

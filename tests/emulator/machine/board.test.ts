@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import { Core } from "../../../emulator/cpu/core.ts";
 import { Board, type BoardOptions } from "../../../emulator/machine/board.ts";
 import * as L from "../../../emulator/memory/layout.ts";
+import { Random } from "../fuzz/random.ts";
 
 const test = suite("the board");
 
@@ -287,5 +288,62 @@ test("all state of all devices lies in the memory: copied words make the same bo
   assert.equal(trace(second), trace(first));
   assert.equal(second.core.u8, first.core.u8);
 });
+
+test("whatever a guest does to it, the board answers, goes on in time, and does the same again from copied words", () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const random = new Random(seed);
+    const first = makeBoard(3);
+    for (let burst = 0; burst < 10; burst++) {
+      const second = makeBoard(3);
+      second.core.u8.set(first.core.u8);
+      Object.assign(second.state, first.state);
+      const steps = Array.from({ length: 100 }, () => randomStep(random));
+      const [once, again] = [first, second].map((board) => steps.map((step) => step(board)));
+      assert.equal(again, once, `seed ${seed}`);
+    }
+    assert.ok(first.board.nextDue() > first.state.now, `seed ${seed}`);
+  }
+});
+
+const PORTS = [
+  0x20, 0x21, 0xa0, 0xa1, 0x40, 0x41, 0x42, 0x43, 0x61, 0x64, 0x92, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x4d0,
+];
+const WIDTHS = [1, 2, 4] as const;
+
+/** One access, interrupt acknowledgement or passing of time, as a function of the board it is done to. */
+function randomStep(random: Random): (on: ReturnType<typeof makeBoard>) => number {
+  const [kind, value, width] = [
+    random.below(8),
+    random.oneIn(2) ? random.word() : random.below(256),
+    random.pick(WIDTHS),
+  ];
+  const port = random.pick(PORTS);
+  const address = random.oneIn(4) ? IOAPIC + random.pick([0, 0x10]) : LAPIC + random.below(64) * 16;
+  const processor = random.below(3);
+  const ticks = 2 ** random.below(30);
+  return ({ board, state }) => {
+    state.current = processor;
+    switch (kind) {
+      case 0:
+      case 1:
+        board.writePort(port, width, value);
+        return 0;
+      case 2:
+        return board.readPort(port, width);
+      case 3:
+      case 4:
+        board.writePhysical(address, 4, value);
+        return 0;
+      case 5:
+        return board.readPhysical(address, width);
+      case 6:
+        return board.interruptPending(processor) ? board.acknowledge(processor) : -1;
+      default:
+        state.now += ticks;
+        board.fireDue(state.now);
+        return state.now;
+    }
+  };
+}
 
 test.run();
