@@ -115,10 +115,9 @@ export class Interpreter {
     const plainNumbers = new Map<PlainInstruction, number>();
     const select = (instruction: Instruction): { handler: number; plain: number } => {
       const { form } = instruction;
-      if (form.unimplemented !== "") return { handler: special.unimplemented, plain: 0 };
       const variant = (instruction.memory ? 1 : 0) + (instruction.addressSize === 16 ? 2 : 0);
       const xlat = form.mnemonic.startsWith("XLAT") ? 1 : 0;
-      const handler = variants[form.id * 4 + (variant | xlat)];
+      const handler = form.unimplemented === "" ? variants[form.id * 4 + (variant | xlat)] : -1;
       if (handler >= 0) return { handler, plain: 0 };
       const plain = plainOf(form);
       if (!plain) return { handler: special.unimplemented, plain: 0 };
