@@ -1,7 +1,15 @@
 // The public library `ring0`: a machine, and the few types that go with it.
 
-/** A multiprocessor PC: load an image, run it, look at it. */
-export { Machine } from "./machine/machine.ts";
+/** Bytes to instructions and instructions to text. */
+export { decode } from "./isa/decode.ts";
+export { format } from "./isa/format.ts";
+export type { Form, Instruction } from "./isa/instruction.ts";
+export { isElf, readSymbols } from "./machine/elf.ts";
+/** An image read and checked, before a machine has it. */
+export type { Image as LoadableImage, ImageSegment } from "./machine/image.ts";
+/** What is wrong with an image that cannot be loaded. */
+export { ImageError, type ImageSymbol } from "./machine/image.ts";
+export { readImage } from "./machine/loader.ts";
 export type {
   Bootable,
   BootOptions,
@@ -13,11 +21,10 @@ export type {
   StepResult,
   StopReason,
 } from "./machine/machine.ts";
+/** A multiprocessor PC: load an image, run it, look at it. */
+export { Machine } from "./machine/machine.ts";
+export type { SegmentView } from "./machine/views.ts";
 /** How the host sees one processor and physical memory. */
 export { PhysicalMemory, Processor } from "./machine/views.ts";
-export type { SegmentView } from "./machine/views.ts";
-/** What is wrong with an image that cannot be loaded. */
-export { ImageError, type ImageSymbol } from "./machine/image.ts";
-/** Bytes to instructions and instructions to text. */
-export { decode } from "./isa/decode.ts";
-export type { Form, Instruction } from "./isa/instruction.ts";
+/** Where guest-visible state lies in a machine's memory: for observers, which read it there. */
+export * as layout from "./memory/layout.ts";

@@ -181,6 +181,16 @@ export class Processor {
     return this.#core.g[G_PROCESSOR] === this.number;
   }
 
+  /** The physical address behind a linear one, whatever the rights; -1 where nothing is mapped. */
+  physicalOf(linear: number): number {
+    const { g } = this.#core;
+    const current = g[0];
+    g[0] = this.#core.blockOf(this.number) >> 2;
+    const physical = this.#core.linear.lookUp(linear | 0);
+    g[0] = current;
+    return physical;
+  }
+
   /** All registers as text, a few a line. */
   describe(): string {
     const hex = (value: number, digits = 8): string => value.toString(16).padStart(digits, "0");

@@ -1,0 +1,107 @@
+// The command line: which command is meant, its options, its help; and what becomes of errors.
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import yargs from "yargs";
+import type { Command } from "./command.ts";
+import { asm } from "./commands/asm.ts";
+import { disasm } from "./commands/disasm.ts";
+import { info } from "./commands/info.ts";
+import { run } from "./commands/run.ts";
+import { trace } from "./commands/trace.ts";
+import { CommandError, EXIT, type ExitCode } from "./exit.ts";
+import type { Host } from "./host.ts";
+import { didYouMean } from "./suggest.ts";
+
+export const commands: readonly Command[] = [run, trace, asm, disasm, info];
+
+const { version } = createRequire(import.meta.url)("ring0/package.json") as { version: string };
+
+/** Runs what the words say; gives the exit code. Messages go to the host's streams, never to the process's own. */
+export async function runCommandLine(words: readonly string[], host: Host): Promise<ExitCode> {
+  try {
+    return await perform(withCommand(words), host);
+  } catch (error) {
+    return report(error, host);
+  }
+}
+
+/** A bare image path, or options alone, mean `run`. */
+function withCommand(words: readonly string[]): string[] {
+  const [first] = words;
+  if (first === undefined) return ["--help"];
+  if (["--help", "-h", "help", "--version"].includes(first))
+    return [first === "help" || first === "-h" ? "--help" : first];
+  if (commands.some(({ name }) => name === first)) return [...words];
+  const isPath = first.includes("/") || first.includes(".") || existsSync(first);
+  return first.startsWith("-") || isPath ? ["run", ...words] : [...words];
+}
+
+async function perform(words: readonly string[], host: Host): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.ok;
+  let parser = yargs()
+    .scriptName("ring0")
+    .usage(
+      "ring0 COMMAND\n\nA multicore IA-32 PC that runs the same way every time, and a test bench for lock code.\n" +
+        "A bare image means run: ring0 kernel.elf",
+    )
+    .parserConfiguration({ "camel-case-expansion": false, "duplicate-arguments-array": false })
+    .version(version)
+    .alias("help", "h")
+    .demandCommand(1)
+    .strict()
+    .wrap(110)
+    .exitProcess(false)
+    .epilogue(
+      "Exit codes: 0 ok, 1 guest failed, 2 usage or bad input, 3 a limit ended it, 4 nothing ran, 5 violation,\n" +
+        "6 guest crashed, 70 not implemented or our bug.",
+    )
+    .fail((message, error) => {
+      throw error ?? new CommandError(explain(message, words));
+    });
+  for (const one of commands) {
+    parser = parser.command(
+      one.usage,
+      one.summary,
+      (y) => one.describe(y),
+      async (args) => {
+        exitCode = await one.run(args, host);
+      },
+    );
+  }
+  await parser.parseAsync([...words], {}, (_error, _arguments, output) => {
+    if (output) host.out.write(`${output}\n`);
+  });
+  return exitCode;
+}
+
+/** What yargs found wrong, with the word that was probably meant. */
+function explain(message: string, words: readonly string[]): string {
+  const unknown = /^Unknown (arguments?|commands?): (.*)$/.exec(message);
+  if (!unknown) return message;
+  const command = commands.find(({ name }) => name === words[0]);
+  const all = (unknown[2] as string).split(", ");
+  const word = (command ? all.find((one) => one !== words[0]) : words[0]) ?? (all[0] as string);
+  if (!command) {
+    const names = commands.map(({ name }) => name);
+    return `no command "${word}"${didYouMean(word, names) || `; there are ${names.join(", ")}, and a bare image means run`}`;
+  }
+  const isOption = words.some((given) => given.startsWith(`-${word}`) || given.startsWith(`--${word}`));
+  if (!isOption) return `${command.name}: "${word}" is one word too many; ring0 ${command.usage} would do`;
+  const spelling = (name: string) => (name.length === 1 ? `-${name}` : `--${name}`);
+  const hint = didYouMean(spelling(word), command.optionNames.map(spelling));
+  return `${command.name}: no option ${spelling(word)}${hint || `; ring0 ${command.name} --help lists them`}`;
+}
+
+/** Errors of the user are one line; what is left is our bug, with its trace. */
+function report(error: unknown, host: Host): ExitCode {
+  if (error instanceof CommandError) {
+    host.err.write(`ring0: ${error.message}\n`);
+    return error.exitCode;
+  }
+  if (error instanceof Error && error.name === "ImageError") {
+    host.err.write(`ring0: ${error.message}\n`);
+    return EXIT.usage;
+  }
+  host.err.write(`ring0: our own bug, please report it:\n${error instanceof Error ? error.stack : String(error)}\n`);
+  return EXIT.ours;
+}

@@ -1,0 +1,89 @@
+// `ring0 run`: boots an image or a program and lets it run to its end, its serial port on standard output.
+import type { Machine, RunResult } from "#emulator";
+import { command } from "../command.ts";
+import { reportCrash } from "../crash.ts";
+import { CommandError, type ExitCode } from "../exit.ts";
+import { type Host, StatusLine } from "../host.ts";
+import { machineOptions, readSetup, type Setup } from "../options.ts";
+import { describeOutcome, exitCodeOf } from "../outcome.ts";
+import { KeptPort, openSerial, type SerialPort, serialOption } from "../serial.ts";
+import { readSubject } from "../subject.ts";
+import { runInTurns } from "../turns.ts";
+
+export const run = command({
+  usage: "run [image]",
+  summary: "Boot an image, or a program written with the assembler, and run it to its end",
+  positionals: {
+    image: { type: "string", describe: "A Multiboot kernel, a boot sector, or FILE.ts with `export default image`" },
+  },
+  options: {
+    kernel: { type: "string", requiresArg: true, describe: "The image, named as QEMU does" },
+    ...machineOptions,
+    serial: { ...serialOption, default: "stdio" },
+    json: { type: "boolean", default: false, describe: "Print one JSON object, the serial output inside" },
+  },
+  examples: [
+    ["run kernel.elf -m 64 --append 'verbose'", "a Multiboot kernel"],
+    ["counter.ts --smp 4 --seed 7", "a program on four processors"],
+  ],
+  async run(args, host) {
+    const file = args.image ?? args.kernel;
+    if (file === undefined)
+      throw new CommandError("run: no image; `ring0 run kernel.elf` or `ring0 run program.ts` would do");
+    if (args.image !== undefined && args.kernel !== undefined)
+      throw new CommandError(`run: two images, ${args.image} and --kernel ${args.kernel}; one would do`);
+    const setup = readSetup(await readSubject(file), args);
+    return args.json ? runForMachines(setup, host) : runForPeople(setup, openSerial(args.serial, host), host);
+  },
+});
+
+async function runForPeople(setup: Setup, serial: SerialPort, host: Host): Promise<ExitCode> {
+  const { machine, result, seconds } = await perform(setup, serial, host, !host.out.isTerminal);
+  serial.close();
+  if (!serial.atLineStart && host.out.isTerminal) host.out.write("\n");
+  host.err.write(`ring0: ${describeOutcome(result, seconds)}\n`);
+  await reportCrash(setup, machine, result, seconds, host);
+  return exitCodeOf(result);
+}
+
+async function runForMachines(setup: Setup, host: Host): Promise<ExitCode> {
+  const serial = new KeptPort();
+  const { machine, result, seconds } = await perform(setup, serial, host, true);
+  const exitCode = exitCodeOf(result);
+  const object = {
+    reason: result.reason,
+    exitCode,
+    guestExit: result.guestExit,
+    detail: result.detail,
+    hash: machine.hash(),
+    instructions: result.instructions,
+    clock: result.clock,
+    seconds,
+    image: setup.subject.name,
+    processors: setup.processors,
+    memory: setup.memory,
+    seed: setup.seed,
+    serial: serial.text,
+  };
+  host.out.write(`${JSON.stringify(object)}\n`);
+  await reportCrash(setup, machine, result, seconds, host);
+  return exitCode;
+}
+
+/** The run itself, timed. */
+async function perform(
+  setup: Setup,
+  serial: SerialPort,
+  host: Host,
+  withStatus: boolean,
+): Promise<{ machine: Machine; result: RunResult; seconds: number }> {
+  const machine = setup.boot((byte) => serial.put(byte));
+  const status = new StatusLine(host);
+  const began = host.now();
+  const result = await runInTurns(machine, setup.maxInstructions, host, (instructions) => {
+    serial.flush();
+    if (withStatus) status.show(() => `${(instructions / 1e6).toFixed(0)} M instructions`);
+  });
+  status.clear();
+  return { machine, result, seconds: host.now() - began };
+}

@@ -1,0 +1,70 @@
+// What a command knows of the world around it: two streams, and how they like to be written to.
+
+/** A stream for people or for a pipe. */
+export interface Output {
+  write(data: string | Uint8Array): void;
+  /** Somebody is watching: status lines make sense. */
+  readonly isTerminal: boolean;
+}
+
+export interface Host {
+  /** Results: the guest's serial port, listings, traces, JSON. */
+  readonly out: Output;
+  /** Diagnostics and status. */
+  readonly err: Output;
+  /** Seconds on some clock that only goes forward. */
+  now(): number;
+  /** Lets the process look at signals and closed pipes; long work calls it several times a second. */
+  breathe(): Promise<void>;
+}
+
+/** The process's own streams. A reader that has gone away (`ring0 trace ... | head`) ends the process quietly. */
+export function processHost(): Host {
+  const stream = (target: NodeJS.WriteStream): Output => {
+    target.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(0);
+      throw error;
+    });
+    return {
+      write: (data) => {
+        target.write(data);
+      },
+      isTerminal: target.isTTY === true,
+    };
+  };
+  return {
+    out: stream(process.stdout),
+    err: stream(process.stderr),
+    now: () => performance.now() / 1000,
+    breathe: () => new Promise((resolve) => setImmediate(resolve)),
+  };
+}
+
+/** One line that is written over as work goes on, on a terminal and nowhere else. */
+export class StatusLine {
+  readonly #output: Output;
+  readonly #host: Host;
+  #shownAt: number;
+  #shown = false;
+
+  /** Nothing shows for the first second. */
+  constructor(host: Host, output: Output = host.err) {
+    this.#host = host;
+    this.#output = output;
+    this.#shownAt = host.now() + 0.8;
+  }
+
+  /** Shows `text()` if it is time to. */
+  show(text: () => string): void {
+    const now = this.#host.now();
+    if (!this.#output.isTerminal || now - this.#shownAt < 0.2) return;
+    this.#shownAt = now;
+    this.#shown = true;
+    this.#output.write(`\r\x1b[K${text().slice(0, 100)}`);
+  }
+
+  clear(): void {
+    if (this.#shown) this.#output.write("\r\x1b[K");
+    this.#shown = false;
+  }
+}
