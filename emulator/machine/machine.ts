@@ -118,6 +118,8 @@ export class Machine {
   symbols: readonly ImageSymbol[] = [];
   private ended: { reason: StopReason; guestExit?: number; detail?: string } | null = null;
   private sliceEnd = 0;
+  /** Serial input that has not found room in the port yet. */
+  private readonly input: number[] = [];
   /** Sums of RAM pages as they were when their DIRTY bit was last cleared. */
   private readonly pageSums = new Map<number, Hash64>();
   /** The snapshot whose RAM differs from ours in DIRTY pages and these alone: what a second restore has to copy. */
@@ -219,9 +221,17 @@ export class Machine {
     this.end({ reason: "stopped" });
   }
 
-  /** Feeds bytes to the first serial port, now. */
+  /**
+   * Bytes arrive at the first serial port: as many now as it has room for, the rest as the guest makes room. A run with
+   * input is repeated by giving the same bytes at the same `clock`.
+   */
   receive(bytes: ArrayLike<number>): void {
-    this.board.uart.receive(Uint8Array.from(bytes));
+    this.input.push(...Array.from(bytes));
+  }
+
+  private feed(): void {
+    const taken = this.board.uart.receive(Uint8Array.from(this.input));
+    this.input.splice(0, taken);
   }
 
   /** Runs until something ends it. Can be called again to go on, but for a guest that reset, crashed or exited. */
@@ -233,6 +243,7 @@ export class Machine {
     this.ended = null;
     interpreter.forgetModes();
     while (this.ended === null) {
+      if (this.input.length > 0) this.feed();
       const now = f64[L.CLOCK >> 3];
       const due = board.nextDue();
       if (due <= now) {
