@@ -23,6 +23,8 @@ export type {
 } from "./machine/machine.ts";
 /** A multiprocessor PC: load an image, run it, look at it. */
 export { Machine } from "./machine/machine.ts";
+/** A machine whose steps can be taken back. */
+export { type AccessKind, Rewinder, type StepWatcher } from "./machine/rewinder.ts";
 export type { SegmentView } from "./machine/views.ts";
 /** How the host sees one processor and physical memory. */
 export { PhysicalMemory, Processor } from "./machine/views.ts";

@@ -1,0 +1,241 @@
+// A machine whose steps can be taken back, and whose state hash follows every step: for searches over schedules.
+
+import { G_CPU, G_LOCKED, G_STATUS, STATUS_SPLIT } from "../cpu/core.ts";
+import type { Instruction } from "../isa/instruction.ts";
+import { addWord, addWords, combine, type Hash64, hashText, removeWord } from "../memory/hash.ts";
+import * as L from "../memory/layout.ts";
+import { enterProtected } from "./loader.ts";
+import type { Machine, StepResult } from "./machine.ts";
+
+/** What a data access does. `update`: part of a locked read-modify-write, one atomic step. */
+export type AccessKind = "read" | "write" | "update";
+
+/** Watches the processor that steps. Addresses are physical. */
+export interface StepWatcher {
+  /** An instruction is about to run, for the first time or to go on after some of its accesses. */
+  instruction(eip: number, instruction: Instruction | null): void;
+  /** A data access is about to happen; false stops the processor in front of it, as if it had never come here. */
+  mayAccess(kind: AccessKind, address: number, bytes: number): boolean;
+  /** It has happened: the value read or written, of `bytes` bytes. */
+  accessed(kind: AccessKind, address: number, bytes: number, value: number): void;
+  exception(vector: number, errorCode: number): void;
+}
+
+/**
+ * Steps of single processors with unlocked instructions split into their accesses, time standing still, and an undo log:
+ * `save`, then steps of one processor, then `settle`; later `undo`, in the order of a stack. Monitor words are part of it.
+ */
+export class Rewinder {
+  readonly machine: Machine;
+  /** Saves not yet undone. */
+  depth = 0;
+  /** A sum over everything outside the processors' blocks, as of the last `settle`: unequal sums mean changed memory. */
+  readonly memory: Hash64 = { low: 0, high: 0 };
+  private readonly i32: Int32Array;
+  private readonly blocks: Hash64[];
+  /** Words changed, with their old values, in pairs. */
+  private log = new Int32Array(0x4000);
+  private logged = 0;
+  /** Where the entries begin that `settle` has not seen. */
+  private settled = 0;
+  /** Per word of the machine: the number of the settling that saw it last. */
+  private readonly seen: Int32Array;
+  private settling = 0;
+  /** Per save: processor, length of the log, two sums. Their old blocks lie in `saved`. */
+  private readonly points: Point[] = [];
+  private saved = new Int32Array(64 * L.PROCESSOR_WORDS);
+
+  constructor(machine: Machine, watcher: StepWatcher) {
+    const { core } = machine;
+    this.machine = machine;
+    this.i32 = core.i32;
+    this.seen = new Int32Array(core.i32.length);
+    machine.observe({
+      before: (_, eip, instruction) => watcher.instruction(eip, instruction),
+      interrupt: (_, vector, kind, error) => {
+        if (kind === "exception") watcher.exception(vector, error);
+      },
+      beforeAccess: (physical, _, bytes, write) => {
+        if (watcher.mayAccess(kindOf(core.g[G_LOCKED] !== 0, write), physical, bytes)) return true;
+        core.g[G_STATUS] = STATUS_SPLIT;
+        return false;
+      },
+      read: (physical, _, bytes, value) =>
+        watcher.accessed(kindOf(core.g[G_LOCKED] !== 0, false), physical, bytes, value),
+      write: (physical, _, bytes, value) =>
+        watcher.accessed(kindOf(core.g[G_LOCKED] !== 0, true), physical, bytes, value),
+    });
+    core.linear.splitting = true;
+    core.linear.journal = (index, old) => this.record(index, old);
+    this.blocks = machine.processors.map(() => ({ low: 0, high: 0 }));
+    this.rehash();
+  }
+
+  /** Puts a processor into flat 32-bit protected mode without paging, interrupts off. Before the first `save`. */
+  start(processor: number, eip: number, esp: number): void {
+    const { core } = this.machine;
+    const at = core.blockOf(processor) >> 2;
+    enterProtected(core, processor, eip);
+    this.i32[at + L.R_ESP] = esp;
+    this.i32[at + L.R_ACTIVITY] = L.RUNNING;
+    this.machine.interpreter.forgetModes();
+    this.rehash();
+  }
+
+  /** Sums from scratch: after memory was changed from outside. */
+  rehash(): void {
+    const { machine } = this;
+    const text = machine.stateHash();
+    this.memory.high = Number.parseInt(text.slice(0, 8), 16);
+    this.memory.low = Number.parseInt(text.slice(8), 16);
+    this.blocks.forEach((sum, processor) => {
+      this.sumBlock(processor, sum);
+      subtract(this.memory, sum);
+    });
+    this.settled = this.logged;
+  }
+
+  /** The state hash of the machine, as `machine.stateHash()` would find it from scratch. As of the last `settle`. */
+  hash(): Hash64 {
+    return this.blocks.reduce(combine, this.memory);
+  }
+
+  hashText(): string {
+    return hashText(this.hash());
+  }
+
+  /** Remembers the state; only this processor may step until the next `save`. */
+  save(processor: number): void {
+    const { i32, memory, machine } = this;
+    const from = machine.core.blockOf(processor) >> 2;
+    const at = this.depth * L.PROCESSOR_WORDS;
+    if (at === this.saved.length) this.saved = grown(this.saved);
+    this.saved.set(i32.subarray(from, from + L.PROCESSOR_WORDS), at);
+    const block = this.blocks[processor];
+    const point = (this.points[this.depth] ??= { processor: 0, logged: 0, memory: zero(), block: zero() });
+    point.processor = processor;
+    point.logged = this.logged;
+    copy(point.memory, memory);
+    copy(point.block, block);
+    this.depth++;
+  }
+
+  /** One step of the processor saved last: one instruction, or one access of an unlocked one. */
+  step(): StepResult {
+    return this.machine.step(this.points[this.depth - 1].processor);
+  }
+
+  /** Brings the hash up to date after steps. */
+  settle(): void {
+    const { i32, log, seen, memory } = this;
+    const { processor } = this.points[this.depth - 1];
+    this.settling++;
+    for (let at = this.settled; at < this.logged; at += 2) {
+      const index = log[at];
+      if (seen[index] === this.settling) continue;
+      seen[index] = this.settling;
+      removeWord(memory, index, log[at + 1]);
+      addWord(memory, index, i32[index]);
+    }
+    this.settled = this.logged;
+    this.sumBlock(processor, this.blocks[processor]);
+  }
+
+  /** Back to the last `save`; returns the processor whose steps these were. */
+  undo(): number {
+    const { i32, log, machine } = this;
+    const { core } = machine;
+    this.depth--;
+    const { processor, logged, memory, block } = this.points[this.depth];
+    for (let at = this.logged - 2; at >= logged; at -= 2) {
+      const index = log[at];
+      i32[index] = log[at + 1];
+      const page = Math.floor((index * 4 - core.layout.ramBase) / L.PAGE);
+      if (page >= 0) core.u8[core.layout.attributeBase + page] |= L.ATTRIBUTE_DIRTY;
+    }
+    this.logged = logged;
+    this.settled = logged;
+    const at = this.depth * L.PROCESSOR_WORDS;
+    i32.set(this.saved.subarray(at, at + L.PROCESSOR_WORDS), core.blockOf(processor) >> 2);
+    copy(this.memory, memory);
+    copy(this.blocks[processor], block);
+    return processor;
+  }
+
+  /** A doubleword of RAM, unsigned. */
+  dword(address: number): number {
+    return this.machine.memory.dword(address);
+  }
+
+  /** Why a processor does not run: an L activity. */
+  activity(processor: number): number {
+    return this.i32[(this.machine.core.blockOf(processor) >> 2) + L.R_ACTIVITY];
+  }
+
+  /** A monitor word. */
+  monitor(index: number): number {
+    return this.i32[(L.MONITOR_BASE >> 2) + index];
+  }
+
+  setMonitor(index: number, value: number): void {
+    if (index * 4 >= L.MONITOR_SIZE)
+      throw new RangeError(`monitor word ${index} asked for; there are ${L.MONITOR_SIZE / 4}`);
+    const at = (L.MONITOR_BASE >> 2) + index;
+    const old = this.i32[at];
+    if (old === value) return;
+    this.record(at, old);
+    this.i32[at] = value;
+  }
+
+  private record(index: number, old: number): void {
+    if (this.logged === this.log.length) this.log = grown(this.log);
+    this.log[this.logged] = index;
+    this.log[this.logged + 1] = old;
+    this.logged += 2;
+  }
+
+  private sumBlock(processor: number, sum: Hash64): void {
+    const { core } = this.machine;
+    const from = core.blockOf(processor) >> 2;
+    const current = core.g[G_CPU];
+    core.g[G_CPU] = from;
+    core.materialiseFlags();
+    core.g[G_CPU] = current;
+    sum.low = 0;
+    sum.high = 0;
+    addWords(sum, this.i32, from, from + L.PROCESSOR_WORDS);
+  }
+}
+
+interface Point {
+  processor: number;
+  logged: number;
+  readonly memory: Hash64;
+  readonly block: Hash64;
+}
+
+function kindOf(locked: boolean, write: boolean): AccessKind {
+  if (locked) return "update";
+  return write ? "write" : "read";
+}
+
+function zero(): Hash64 {
+  return { low: 0, high: 0 };
+}
+
+function copy(to: Hash64, from: Hash64): void {
+  to.low = from.low;
+  to.high = from.high;
+}
+
+function subtract(from: Hash64, sum: Hash64): void {
+  const low = from.low - sum.low;
+  from.low = low >>> 0;
+  from.high = (from.high - sum.high - (low < 0 ? 1 : 0)) >>> 0;
+}
+
+function grown(words: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(words.length * 2);
+  larger.set(words);
+  return larger;
+}

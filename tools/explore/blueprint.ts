@@ -1,0 +1,88 @@
+// What is known of a scenario's memory before it runs: names and source lines of addresses, and which words hold data.
+
+import type { Image } from "#asm";
+import { type Scenario, ScenarioError } from "./scenario.ts";
+import { hex } from "./text.ts";
+
+const MEMORY_BYTES = 0x100000;
+const NOBODY = 0;
+const READ_ONLY = 1;
+const WRITABLE = 2;
+/** Low bits of an address that lock code keeps flags in. */
+const FLAG_BITS = 3;
+
+export class Blueprint {
+  private readonly image: Image;
+  private readonly words: ReadonlyMap<number, string>;
+  /** Of each byte: NOBODY, READ_ONLY or WRITABLE. */
+  private readonly data = new Uint8Array(MEMORY_BYTES);
+
+  constructor({ image, words, name }: Scenario) {
+    this.image = image;
+    this.words = words;
+    for (const section of image.sections) {
+      const { address, size, execute, write } = section;
+      if (address + size > MEMORY_BYTES)
+        throw new ScenarioError(
+          `${name}: ${section.name} ends at ${hex(address + size)}; 1 MiB is what a scenario has`,
+        );
+      if (!execute) this.data.fill(write ? WRITABLE : READ_ONLY, address, address + size);
+    }
+  }
+
+  /** Whether all these bytes are somebody's data, and may be written if that is what is wanted. */
+  isData(address: number, bytes: number, write: boolean): boolean {
+    const least = write ? WRITABLE : READ_ONLY;
+    for (let byte = address; byte < address + bytes; byte++) if ((this.data[byte] ?? NOBODY) < least) return false;
+    return true;
+  }
+
+  /** The name of a word of data: `handle0.Next`. */
+  nameOf(address: number): string {
+    const named = this.words.get(address) ?? this.image.nameAt(address);
+    if (named) return named;
+    const word = this.words.get(address - (address % 4));
+    return word ? `${word}+${address % 4}` : hex(address);
+  }
+
+  /** A place in the code: `KeAcquireSpinLock.spin (spinlock.ts:71)`. */
+  whereIs(eip: number): string {
+    const source = this.sourceOf(eip);
+    return (this.image.nameAt(eip) ?? hex(eip)) + (source === "" ? "" : ` (${source})`);
+  }
+
+  /** `spinlock.ts:71`, or nothing where no line is known. */
+  sourceOf(eip: number): string {
+    const line = this.image.lineOf(eip);
+    return line ? `${line.file.split(/[\\/]/).at(-1)}:${line.line}` : "";
+  }
+
+  /** The routine that an instruction belongs to, and how far into it. */
+  routineAt(eip: number): { routine: string; offset: string } {
+    const found = this.image.symbolAt(eip);
+    return found
+      ? { routine: found.symbol.name, offset: `+0x${found.offset.toString(16)}` }
+      : { routine: hex(eip), offset: "" };
+  }
+
+  /** The symbol whose address this is exactly, or one with a distance; undefined outside the image. */
+  symbolOf(address: number): string | undefined {
+    return this.words.get(address) ?? this.image.nameAt(address);
+  }
+
+  /** A value as a symbol and flags in its low bits where it is the address of something named, else as a number. */
+  valueText(value: number): string {
+    const base = (value & ~FLAG_BITS) >>> 0;
+    const found = base === 0 ? undefined : (this.objectAt(base) ?? undefined);
+    if (found === undefined) return value >>> 0 < 10 ? `${value}` : `0x${(value >>> 0).toString(16)}`;
+    const flags = value & FLAG_BITS;
+    return flags === 0 ? found : `${found}|${flags}`;
+  }
+
+  /** What begins at an address: a variable, or the structure whose first word has a name with a dot. */
+  private objectAt(address: number): string | undefined {
+    const word = this.words.get(address);
+    if (word) return word.split(".")[0];
+    return this.image.symbols.find((symbol) => symbol.kind === "object" && symbol.address === address)?.name;
+  }
+}

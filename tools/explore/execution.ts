@@ -1,0 +1,327 @@
+// A scenario on a machine: visible steps of its processors, forward and back, watched by its monitors.
+
+import { type AccessKind, type Instruction, layout, Machine, Rewinder, type StepWatcher } from "#emulator";
+import { Blueprint } from "./blueprint.ts";
+import { type Decision, STEP_KINDS, type StepKind } from "./failure.ts";
+import type { Hooks } from "./monitor.ts";
+import type { Scenario } from "./scenario.ts";
+import { hex } from "./text.ts";
+
+/** How far a processor has come. */
+export const READY = 0;
+/** Its program is over. */
+export const OVER = 1;
+/** It will not do anything visible any more, and its program is not over. */
+export const STUCK = 2;
+
+/** How a visible step, and what follows it up to the next one, went. */
+export type Ending =
+  | "done"
+  /** A property does not hold: `violation`. */
+  | "violated"
+  /** The program does what cannot be explored: `obstacle`. */
+  | "unfinished"
+  /** A word turned out to be shared: steps so far were taken for private that are not. */
+  | "sharing";
+
+/** What is told to whoever records an execution, instruction by instruction. */
+export interface Recorder {
+  /** An instruction begins, or goes on after some of its accesses. */
+  instruction(processor: number, eip: number, instruction: Instruction | null): void;
+  accessed(processor: number, kind: StepKind, address: number, bytes: number, value: number): void;
+  /** It is complete. */
+  retired(processor: number): void;
+}
+
+/** Private instructions in a row after which a loop among them is looked for, and after which the search gives up. */
+const PATIENCE = 1 << 10;
+const LIMIT = 1 << 20;
+const MIB = 0x100000;
+const EFLAGS_IF = 0x200;
+const LOCAL_APIC = 0xfee00000;
+const PAGE = 4096;
+
+export class Execution implements StepWatcher {
+  readonly blueprint: Blueprint;
+  readonly rewinder: Rewinder;
+  /** READY, OVER or STUCK, a processor. */
+  readonly status: Uint8Array;
+  /** The next visible step of each READY processor: an index in STEP_KINDS, and the address. */
+  readonly nextKind: Uint8Array;
+  readonly nextAddress: Uint32Array;
+  /** 1 for each shared word of RAM, by address / 4. */
+  readonly shared: Uint8Array;
+  /** Evidence that monitors demand, as seen so far. */
+  readonly evidence = new Set<string>();
+  violation: { property: string; message: string } | null = null;
+  /** Monitors' violations are passed over: when only shared words are looked for. */
+  lenient = false;
+  obstacle = "";
+  /** Who wrote a word of RAM last, plus one; 0: nobody. Good as long as nothing has been undone. */
+  readonly writers: Uint8Array;
+  recorder: Recorder | null = null;
+  private readonly hooks: readonly Hooks[];
+  private readonly marks = new Map<number, ((processor: number) => void)[]>();
+  /** Which processors have touched a word, a bit each, and whether one of them wrote. */
+  private readonly touched: Uint32Array;
+  private readonly written: Uint8Array;
+  private readonly past: { status: number; kind: number; address: number }[] = [];
+  private processor = 0;
+  /** The step in progress is the visible one: it may touch shared memory. */
+  private permitted = false;
+  private stopped = false;
+  private sharing = false;
+
+  constructor(scenario: Scenario) {
+    const { processors, image } = scenario;
+    const machine = new Machine({ processors, memory: MIB });
+    for (const { address, bytes } of image.sections) if (bytes.length > 0) machine.memory.set(address, bytes);
+    scenario.setup?.(machine.memory);
+    this.blueprint = new Blueprint(scenario);
+    this.rewinder = new Rewinder(machine, this);
+    for (const [processor, { eip, esp }] of scenario.starts.entries()) this.rewinder.start(processor, eip, esp);
+    this.status = new Uint8Array(processors);
+    this.nextKind = new Uint8Array(processors);
+    this.nextAddress = new Uint32Array(processors);
+    this.shared = new Uint8Array(MIB / 4);
+    this.touched = new Uint32Array(MIB / 4);
+    this.written = new Uint8Array(MIB / 4);
+    this.writers = new Uint8Array(MIB / 4);
+    let firstWord = 0;
+    this.hooks = scenario.monitors.map((monitor) => {
+      const base = firstWord;
+      firstWord += monitor.words;
+      return monitor.watch({
+        image,
+        processors,
+        rounds: scenario.rounds,
+        words: {
+          get: (index) => this.rewinder.monitor(base + index),
+          set: (index, value) => this.rewinder.setMonitor(base + index, value),
+        },
+        dword: (address) => this.rewinder.dword(address),
+        nameOf: (address) => this.blueprint.nameOf(address),
+        violated: (property, message) => {
+          if (!this.lenient) this.violate(property, message);
+        },
+        saw: (evidence) => this.evidence.add(evidence),
+      });
+    });
+    for (const { marks } of this.hooks)
+      for (const [address, hook] of marks ?? []) this.marks.set(address, [...(this.marks.get(address) ?? []), hook]);
+  }
+
+  get processors(): number {
+    return this.status.length;
+  }
+
+  /** Takes a word for shared from the start. */
+  share(address: number): void {
+    this.shared[address >>> 2] = 1;
+  }
+
+  /** Addresses of the shared words. */
+  sharedAddresses(): number[] {
+    return Array.from(this.shared.keys())
+      .filter((word) => this.shared[word] === 1)
+      .map((word) => word * 4);
+  }
+
+  /** Every processor runs up to its first visible step. Is taken back by as many `undo`s as there are processors. */
+  begin(): Ending {
+    for (let processor = 0; processor < this.processors; processor++) {
+      this.save(processor);
+      const ending = this.run();
+      if (ending !== "done") return ending;
+    }
+    return "done";
+  }
+
+  /** The next visible step of a READY processor, and all that follows it privately. Taken back by `undo`. */
+  advance(processor: number): Ending {
+    this.save(processor);
+    for (const { step } of this.hooks) step?.(processor);
+    this.permitted = true;
+    return this.run();
+  }
+
+  undo(): void {
+    const processor = this.rewinder.undo();
+    const { status, kind, address } = this.past.pop()!;
+    this.status[processor] = status;
+    this.nextKind[processor] = kind;
+    this.nextAddress[processor] = address;
+    this.violation = null;
+    this.obstacle = "";
+    this.sharing = false;
+  }
+
+  /** All programs are over: what the monitors say to that. */
+  finish(): Ending {
+    for (const { finished } of this.hooks) finished?.();
+    return this.violation ? "violated" : "done";
+  }
+
+  get isOver(): boolean {
+    return this.status.every((status) => status === OVER);
+  }
+
+  hasEnded(processor: number): boolean {
+    return this.status[processor] === OVER;
+  }
+
+  /** What a READY processor is about to do. */
+  next(processor: number): Decision {
+    return {
+      processor,
+      kind: STEP_KINDS[this.nextKind[processor]!]!,
+      address: this.nextAddress[processor]!,
+    };
+  }
+
+  eip(processor: number): number {
+    return this.rewinder.machine.processors[processor]!.eip;
+  }
+
+  /** `P1 at KeAcquire...+0x1c (queuedspinlock.ts:40)`. */
+  whereIs(processor: number): string {
+    return `P${processor} at ${this.blueprint.whereIs(this.eip(processor))}`;
+  }
+
+  // --- running ---
+
+  private save(processor: number): void {
+    this.processor = processor;
+    this.rewinder.save(processor);
+    this.past.push({
+      status: this.status[processor]!,
+      kind: this.nextKind[processor]!,
+      address: this.nextAddress[processor]!,
+    });
+  }
+
+  /** Steps until the processor stands in front of its next visible step, or will not come to one. */
+  private run(): Ending {
+    const { rewinder, processor } = this;
+    let before = "";
+    for (let steps = 1; ; steps++) {
+      this.stopped = false;
+      const { kind, detail } = rewinder.step();
+      this.permitted = false;
+      if (kind === "retired") this.recorder?.retired(processor);
+      if (kind === "not implemented") this.hinder(`needs what is not implemented (${detail})`);
+      else if (kind === "triple fault") this.violate("no exception", `${this.whereIs(processor)} shuts down`);
+      else if (kind !== "retired" && kind !== "access" && kind !== "delivered") this.hinder(`ends the run (${kind})`);
+      if (this.violation || this.obstacle !== "" || this.sharing) break;
+      if (this.stopped) {
+        this.status[processor] = READY;
+        break;
+      }
+      if (rewinder.activity(processor) === layout.HALTED) {
+        const waits = (rewinder.machine.processors[processor]!.eflags & EFLAGS_IF) !== 0;
+        this.status[processor] = waits ? STUCK : OVER;
+        break;
+      }
+      if (steps < PATIENCE) continue;
+      // A private loop that comes back to where it was is never left, as nobody else can change what it sees.
+      rewinder.settle();
+      const now = rewinder.hashText();
+      if (now === before) {
+        this.status[processor] = STUCK;
+        break;
+      }
+      if ((steps & (steps - 1)) === 0) before = now;
+      if (steps === LIMIT) this.hinder(`runs ${LIMIT} instructions without touching shared memory`);
+    }
+    rewinder.settle();
+    if (this.sharing) return "sharing";
+    if (this.violation) return "violated";
+    return this.obstacle === "" ? "done" : "unfinished";
+  }
+
+  private violate(property: string, message: string): void {
+    this.violation ??= { property, message };
+  }
+
+  /** The search cannot go on: the current processor does something that is beyond it. */
+  private hinder(what: string): void {
+    if (this.obstacle === "") this.obstacle = `${this.whereIs(this.processor)} ${what}`;
+  }
+
+  // --- what the machine tells ---
+
+  instruction(eip: number, instruction: Instruction | null): void {
+    this.recorder?.instruction(this.processor, eip, instruction);
+    const hooks = this.marks.get(eip);
+    if (hooks) for (const hook of hooks) hook(this.processor);
+    const obstacle = instruction && obstacles.get(instruction.form.mnemonic);
+    if (obstacle) this.obstacle = `${obstacle} at ${this.blueprint.whereIs(eip)}`;
+  }
+
+  mayAccess(kind: AccessKind, address: number, bytes: number): boolean {
+    if (this.violation || this.obstacle !== "") return this.stop();
+    const write = kind !== "read";
+    const first = address >>> 2;
+    const last = (address + bytes - 1) >>> 2;
+    if (!this.blueprint.isData(address, bytes, write)) return this.refuse(kind, address);
+    const isShared = this.touch(first, write) || (last !== first && this.touch(last, write));
+    if (this.sharing) return this.stop();
+    if (!isShared || this.permitted) return true;
+    this.nextKind[this.processor] = STEP_KINDS.indexOf(kind);
+    this.nextAddress[this.processor] = address;
+    return this.stop();
+  }
+
+  accessed(kind: AccessKind, address: number, bytes: number, value: number): void {
+    this.recorder?.accessed(this.processor, kind, address, bytes, value);
+    if (kind !== "read") this.writers[address >>> 2] = this.processor + 1;
+    for (const { access } of this.hooks) access?.(this.processor, kind, address, value);
+  }
+
+  exception(vector: number): void {
+    this.violate("no exception", `${this.whereIs(this.processor)} raises exception ${vector}`);
+  }
+
+  private stop(): false {
+    this.stopped = true;
+    return false;
+  }
+
+  /** Notes who touches a word; true if it is shared. */
+  private touch(word: number, write: boolean): boolean {
+    if (this.shared[word] === 1) return true;
+    const by = (this.touched[word]! | (1 << this.processor)) >>> 0;
+    this.touched[word] = by;
+    if (write) this.written[word] = 1;
+    if (this.written[word] === 1 && (by & (by - 1)) !== 0) {
+      this.shared[word] = 1;
+      this.sharing = true;
+    }
+    return this.sharing;
+  }
+
+  private refuse(kind: AccessKind, address: number): false {
+    const verb = kind === "read" ? "reads" : "writes";
+    if (address - (address % PAGE) === LOCAL_APIC)
+      this.hinder(`${verb} its local APIC: explored programs have no time and no interrupts yet`);
+    else
+      this.violate("memory safety", `${this.whereIs(this.processor)} ${verb} ${hex(address)}, which is nobody's data`);
+    return this.stop();
+  }
+}
+
+/** What cannot be explored: time stands still, and devices have no part in it yet. */
+const clock = "reads the clock";
+const port = "uses an I/O port, which cannot be explored yet,";
+const obstacles = new Map([
+  ["RDTSC", clock],
+  ["RDMSR", "reads a model-specific register, which can be a clock,"],
+  ["IN", port],
+  ["OUT", port],
+  ["INSB", port],
+  ["INSW", port],
+  ["INSD", port],
+  ["OUTSB", port],
+  ["OUTSW", port],
+  ["OUTSD", port],
+]);

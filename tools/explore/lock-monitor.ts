@@ -1,0 +1,138 @@
+// What every lock must hold to: one owner at a time, no update lost, and where it promises them, turns and handles left alone.
+
+import type { Hooks, Monitor, Watch } from "./monitor.ts";
+
+/** The places in a program between which a lock is acquired, held and released; the same program on every processor. */
+export interface LockMarks {
+  /** Before the call of the acquiring routine. */
+  readonly acquire: number;
+  /** The acquiring routine has returned. */
+  readonly enter: number;
+  /** Right behind the last instruction of the section. */
+  readonly leave: number;
+  /** The releasing routine has returned. */
+  readonly released: number;
+  /** Word that each processor adds one to inside the section. */
+  readonly section: number;
+  /** The lock's word. Where given, processors must enter in the order in which they first write it. */
+  readonly fifo?: number;
+  /** Address of each processor's handle, and bytes of one: nobody else may touch it once its release has returned. */
+  readonly handles?: readonly number[];
+  readonly handleBytes?: number;
+}
+
+// Where a processor stands. A processor can be held up anywhere in its private instructions, so it is taken to enter as soon
+// as it could have come to that mark, and to leave, or to begin anew, only with the next visible step after the mark: what
+// could overlap on some schedule overlaps here.
+const IDLE = 0;
+const BEGINNING = 1;
+const ACQUIRING = 2;
+const INSIDE = 3;
+const LEAVING = 4;
+const RELEASING = 5;
+
+const CONTENDED = "contended";
+const USED = "used";
+
+/** Mutual exclusion, no lost update; FIFO and handles left alone where the marks tell of them. */
+export function lockMonitor(marks: LockMarks): Monitor {
+  return {
+    // A phase for each of 32 processors, the length of the queue, and the queue.
+    words: 2 * MOST_PROCESSORS + 1,
+    demands: {
+      [USED]: "the section is empty: nothing in it touches memory that processors share, so the lock protects nothing",
+      [CONTENDED]: "no processor ever wants the lock while another has it: this proves nothing about the lock",
+    },
+    watch: (watch) => watchLock(marks, watch),
+  };
+}
+
+const MOST_PROCESSORS = 32;
+const QUEUE_LENGTH = MOST_PROCESSORS;
+const QUEUE = QUEUE_LENGTH + 1;
+
+function watchLock(marks: LockMarks, watch: Watch): Hooks {
+  const { words, processors, rounds } = watch;
+  const { handles = [], handleBytes = 0 } = marks;
+  const phase = (processor: number): number => words.get(processor);
+  const isInside = (processor: number): boolean => phase(processor) === INSIDE || phase(processor) === LEAVING;
+  const wantsIn = (processor: number): boolean => phase(processor) === BEGINNING || phase(processor) === ACQUIRING;
+  const others = (processor: number): number[] => range(processors).filter((other) => other !== processor);
+  const queue = (): number[] => range(words.get(QUEUE_LENGTH)).map((place) => words.get(QUEUE + place) - 1);
+
+  const noteContention = (processor: number): void => {
+    const wants = (one: number): boolean => phase(one) === ACQUIRING;
+    const met = isInside(processor)
+      ? others(processor).some(wants)
+      : wants(processor) && others(processor).some(isInside);
+    if (met) watch.saw(CONTENDED);
+  };
+
+  const enter = (processor: number): void => {
+    const owner = others(processor).find(isInside);
+    words.set(processor, INSIDE);
+    if (owner !== undefined) watch.violated("mutual exclusion", `P${processor} is inside together with P${owner}`);
+    noteContention(processor);
+    if (marks.fifo === undefined) return;
+    const waiting = queue();
+    if (waiting[0] !== processor) {
+      const first = waiting[0] === undefined ? "before joining the queue" : `before P${waiting[0]}, who came first`;
+      watch.violated("first come, first served", `P${processor} enters ${first}`);
+    }
+    leaveQueue(waiting.indexOf(processor), waiting);
+  };
+
+  const leaveQueue = (place: number, waiting: readonly number[]): void => {
+    if (place < 0) return;
+    waiting.forEach((_, at) => {
+      if (at >= place) words.set(QUEUE + at, (waiting[at + 1] ?? -1) + 1);
+    });
+    words.set(QUEUE_LENGTH, waiting.length - 1);
+  };
+
+  const join = (processor: number): void => {
+    const waiting = queue();
+    if (waiting.includes(processor)) return;
+    words.set(QUEUE + waiting.length, processor + 1);
+    words.set(QUEUE_LENGTH, waiting.length + 1);
+  };
+
+  const checkHandles = (processor: number, address: number): void => {
+    handles.forEach((handle, owner) => {
+      if (owner === processor || address < handle || address >= handle + handleBytes) return;
+      if (phase(owner) === IDLE || phase(owner) === BEGINNING)
+        watch.violated(
+          "handles are left alone",
+          `P${processor} touches ${watch.nameOf(address)}, which P${owner} has not given to the lock or has got back`,
+        );
+    });
+  };
+
+  return {
+    marks: new Map<number, (processor: number) => void>([
+      [marks.acquire, (processor) => phase(processor) === IDLE && words.set(processor, BEGINNING)],
+      [marks.enter, (processor) => phase(processor) <= ACQUIRING && enter(processor)],
+      [marks.leave, (processor) => phase(processor) === INSIDE && words.set(processor, LEAVING)],
+      [marks.released, (processor) => words.set(processor, IDLE)],
+    ]),
+    step(processor) {
+      if (phase(processor) === BEGINNING) words.set(processor, ACQUIRING);
+      else if (phase(processor) === LEAVING) words.set(processor, RELEASING);
+      noteContention(processor);
+    },
+    access(processor, kind, address) {
+      if (isInside(processor)) watch.saw(USED);
+      if (address === marks.fifo && kind !== "read" && wantsIn(processor)) join(processor);
+      checkHandles(processor, address);
+    },
+    finished() {
+      const found = watch.dword(marks.section);
+      if (found !== processors * rounds)
+        watch.violated("no lost update", `the section's word is ${found} in the end, not ${processors * rounds}`);
+    },
+  };
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, number) => number);
+}

@@ -1,0 +1,44 @@
+// A scenario: guest programs, one a processor, the memory they share, and the properties that must hold on every schedule.
+
+import type { Image } from "#asm";
+import type { Monitor } from "./monitor.ts";
+
+/** What a scenario can be made with. */
+export interface ScenarioOptions {
+  readonly processors: number;
+  /** How often each processor goes through its section. */
+  readonly rounds: number;
+  /** A deliberately broken variant: `M3`. */
+  readonly mutant?: string;
+}
+
+/** Where a processor begins, in flat 32-bit protected mode without paging, interrupts off. */
+export interface Start {
+  readonly eip: number;
+  /** Top of its stack. */
+  readonly esp: number;
+}
+
+/** Physical memory, for a callback that prepares it. */
+export interface SetupMemory {
+  dword(address: number): number;
+  setDword(address: number, value: number): void;
+}
+
+export interface Scenario extends ScenarioOptions {
+  readonly name: string;
+  /** All programs and their data, linked below 1 MiB at the physical addresses at which they run. */
+  readonly image: Image;
+  /** One a processor. A program is over when its processor halts. */
+  readonly starts: readonly Start[];
+  /** Called once before the start; it keeps no state. */
+  readonly setup?: (memory: SetupMemory) => void;
+  readonly monitors: readonly Monitor[];
+  /** Names for words of memory, by address. Their final values are an execution's outcome. */
+  readonly words: ReadonlyMap<number, string>;
+}
+
+/** What is wrong with a scenario: it would be a proof of nothing. */
+export class ScenarioError extends Error {
+  override readonly name = "ScenarioError";
+}

@@ -1,0 +1,55 @@
+// The built-in scenarios by name, as the command line asks for them.
+
+import type { Scenario, ScenarioOptions } from "#explore";
+import { queuedLockMutants } from "./mutants/queued-lock.ts";
+import { spinLockMutants } from "./mutants/spin-lock.ts";
+import type { Mutant } from "./mutants/variant.ts";
+import { queuedLock } from "./queued-lock.ts";
+import { spinLock } from "./spin-lock.ts";
+
+interface Entry {
+  readonly make: (options: ScenarioOptions) => Scenario;
+  readonly mutants: Readonly<Record<string, Mutant>>;
+}
+
+const entries: ReadonlyMap<string, Entry> = new Map([
+  ["queued-lock", { make: queuedLock, mutants: queuedLockMutants }],
+  ["spin-lock", { make: spinLock, mutants: spinLockMutants }],
+]);
+
+/** Names that `scenarioByName` knows. */
+export const scenarioNames: readonly string[] = [...entries.keys()];
+
+/** More processors or rounds than any search will end with. */
+const MOST_PROCESSORS = 8;
+const MOST_ROUNDS = 1000;
+
+/** The deliberately broken variants of a scenario, by name: what is wrong with each. None for an unknown scenario. */
+export function mutantsOf(name: string): ReadonlyMap<string, string> {
+  const mutants = Object.entries(entries.get(name)?.mutants ?? {});
+  return new Map(mutants.map(([mutant, { summary }]) => [mutant, summary]));
+}
+
+/** A request that no built-in scenario answers: a mistake of the caller, not of a scenario. */
+export class ScenarioNameError extends Error {
+  override readonly name = "ScenarioNameError";
+}
+
+/** A built-in scenario; 2 processors and 1 round unless told. Throws ScenarioNameError for what there is not. */
+export function scenarioByName(name: string, options: Partial<ScenarioOptions> = {}): Scenario {
+  const { processors = 2, rounds = 1, mutant } = options;
+  const entry = entries.get(name);
+  if (!entry) throw new ScenarioNameError(`no scenario "${name}"; there are ${scenarioNames.join(", ")}`);
+  if (mutant !== undefined && !Object.hasOwn(entry.mutants, mutant)) {
+    const known = Object.keys(entry.mutants).join(", ");
+    throw new ScenarioNameError(`${name} has no mutant "${mutant}"; it has ${known}`);
+  }
+  demand("processors", processors, MOST_PROCESSORS);
+  demand("rounds", rounds, MOST_ROUNDS);
+  return entry.make({ processors, rounds, ...(mutant === undefined ? {} : { mutant }) });
+}
+
+function demand(what: string, count: number, most: number): void {
+  if (Number.isInteger(count) && count >= 1 && count <= most) return;
+  throw new ScenarioNameError(`${count} ${what} asked for; 1 to ${most} will do`);
+}
