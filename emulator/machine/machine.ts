@@ -10,6 +10,7 @@ import {
   G_YIELD,
   IF,
   STATUS_NOT_IMPLEMENTED,
+  STATUS_OK,
   STATUS_SPLIT,
 } from "../cpu/core.ts";
 import { resetProcessor, startFromSipi } from "../cpu/index.ts";
@@ -242,8 +243,13 @@ export class Machine {
     let total = this.totalRetired();
     this.ended = null;
     interpreter.forgetModes();
+    g[G_STATUS] = STATUS_OK;
     while (this.ended === null) {
       if (this.input.length > 0) this.feed();
+      if (g[G_STATUS] === STATUS_NOT_IMPLEMENTED) {
+        this.end({ reason: "not implemented", detail: `${core.stopReason}, asked for by a device` });
+        break;
+      }
       const now = f64[L.CLOCK >> 3];
       const due = board.nextDue();
       if (due <= now) {
@@ -257,7 +263,8 @@ export class Machine {
       }
       const processor = this.pick();
       if (processor < 0) {
-        if (!this.couldWake() || !board.passTime(() => this.someCanRun())) this.ended = { reason: "halted" };
+        const isOver = !this.couldWake() || !board.passTime(() => this.someCanRun());
+        if (isOver && g[G_STATUS] === STATUS_OK) this.ended = { reason: "halted" };
         continue;
       }
       if (i32[(core.blockOf(processor) >> 2) + L.R_ACTIVITY] === L.HALTED)
@@ -368,6 +375,9 @@ export class Machine {
     const current = i32[L.SLICE_PROCESSOR >> 2];
     if (i32[L.SLICE_LEFT >> 2] > 0 && this.canRun(current)) return current;
     const count = this.processors.length;
+    // Mostly all can run, and the first draw is good: it is as likely to be any of them.
+    const first = draw(i32, count);
+    if (first !== current && this.canRun(first) && this.canRun(current)) return this.give(first, false);
     let others = 0;
     for (let processor = 0; processor < count; processor++)
       if (processor !== current && this.canRun(processor)) others++;
@@ -384,7 +394,12 @@ export class Machine {
       processor++;
       if (processor !== current && this.canRun(processor)) chosen--;
     }
-    const alone = others === 1 && !this.canRun(current);
+    return this.give(processor, others === 1 && !this.canRun(current));
+  }
+
+  /** Starts a slice; a processor that has nobody beside it gets a long one. */
+  private give(processor: number, alone: boolean): number {
+    const { i32 } = this.core;
     i32[L.SLICE_ALONE >> 2] = alone ? 1 : 0;
     i32[L.SLICE_PROCESSOR >> 2] = processor;
     i32[L.SLICE_LEFT >> 2] = alone ? LONGEST_SLICE : drawSlice(i32);
