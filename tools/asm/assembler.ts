@@ -4,8 +4,8 @@ import { mnemonics } from "./forms.ts";
 import type { Modifiers, Operand } from "./lowering.ts";
 import type { LockMnemonics, Mnemonics, StringMnemonics } from "./mnemonics.ts";
 import { Routine } from "./routine.ts";
-import { AssemblyError, callSite, type Site } from "./site.ts";
-import { type AddressLike, bytes, type Label, type Procedure, units } from "./symbols.ts";
+import { AssemblyError, callSite } from "./site.ts";
+import { type AddressLike, characters, type Label, type Procedure, units } from "./symbols.ts";
 
 /** What a routine's body is handed: it writes one instruction after the other. */
 export interface Assembler extends Mnemonics {
@@ -85,10 +85,7 @@ function directives(routine: Routine) {
   const align = (boundary: number): void => routine.align(boundary, callSite(align));
   const db = (...values: readonly (number | string)[]): void => {
     const site = callSite(db);
-    routine.values(
-      located(site, () => bytes(...values)),
-      site,
-    );
+    routine.values(units(characters(values), 8, site), site);
   };
   const dw = (...values: readonly (number | AddressLike)[]): void => {
     const site = callSite(dw);
@@ -99,14 +96,4 @@ function directives(routine: Routine) {
     routine.values(units(values, 32, site), site);
   };
   return { label, addressOf, bits, align, db, dw, dd };
-}
-
-/** Let an error name the author's line instead of this file's. */
-function located<T>(site: Site, make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof AssemblyError) throw new AssemblyError(site, error.message.replace(/^\S+: /, ""));
-    throw error;
-  }
 }

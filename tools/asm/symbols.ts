@@ -169,11 +169,12 @@ export function data(name: string, contents: number | Values | readonly Values[]
 
 /** Bytes; a string stands for its characters, one byte each: `bytes("ready", 13, 10, 0)`. */
 export function bytes(...values: readonly (number | string)[]): Values {
-  const site = callSite(bytes);
-  const all = values.flatMap((value) =>
-    typeof value === "string" ? [...value].map((character) => character.codePointAt(0) ?? 0) : [value],
-  );
-  return units(all, 8, site);
+  return units(characters(values), 8, callSite(bytes));
+}
+
+/** Numbers as they are, strings as the numbers of their characters. */
+export function characters(values: readonly (number | string)[]): readonly number[] {
+  return values.flatMap((value) => (typeof value === "number" ? value : [...value].map((c) => c.codePointAt(0) ?? 0)));
 }
 
 /** 16-bit words, little-endian. */
@@ -189,7 +190,7 @@ export function dwords(...values: readonly (number | AddressLike)[]): Values {
 /** Strings with a zero byte after each. */
 export function strings(...values: readonly string[]): Values {
   const site = callSite(strings);
-  return join(values.map((value) => units([...value].map((c) => c.codePointAt(0) ?? 0).concat(0), 8, site)));
+  return join(values.map((value) => units(characters([value, 0]), 8, site)));
 }
 
 /** So many zero bytes between values. */
