@@ -264,7 +264,7 @@ export class Machine {
       const processor = this.pick();
       if (processor < 0) {
         const isOver = !this.couldWake() || !board.passTime(() => this.someCanRun());
-        if (isOver && g[G_STATUS] === STATUS_OK) this.ended = { reason: "halted" };
+        if (isOver && g[G_STATUS] !== STATUS_NOT_IMPLEMENTED) this.ended = { reason: "halted" };
         continue;
       }
       if (i32[(core.blockOf(processor) >> 2) + L.R_ACTIVITY] === L.HALTED)
