@@ -7,14 +7,17 @@ import { modes, World } from "./world.ts";
 /** Runs cases `from` up to, not including, `to`; `at` is told of each before it runs. */
 export type Campaign = (from: number, to: number, at?: (number: number) => void) => Causes;
 
-/** Strings of instructions in real mode, ring 0 and ring 3; every eighth case on three processors at once. */
+/**
+ * Strings of instructions in real mode, ring 0 and ring 3; every eighth case on three processors at once, every sixteenth
+ * with their read-modify-writes split.
+ */
 export const strings: Campaign = (from, to, at = () => {}) => {
   const causes: Causes = new Map();
-  const [one, three] = [new World(1), new World(3)];
+  const [one, three, split] = [new World(1), new World(3), new World(3, true)];
   for (let number = from; number < to; number++) {
     at(number);
     const random = new Random(number);
-    const world = number % 8 === 7 ? three : one;
+    const world = number % 8 !== 7 ? one : number % 16 === 7 ? three : split;
     const drawn = world.draw(random, modes[number % modes.length]);
     runTwice(() => world.enter(drawn), random, wayOf(number), causes);
   }

@@ -99,8 +99,8 @@ export class World {
   readonly machine: Machine;
   readonly #base: Snapshot;
 
-  constructor(processors: number) {
-    const machine = new Machine({ processors, memory: MIB, seed: 7 });
+  constructor(processors: number, splitRmw = false) {
+    const machine = new Machine({ processors, memory: MIB, seed: 7, splitRmw });
     this.machine = machine;
     const { memory } = machine;
     memory.set(GDT, dwords(gdt.flat()));

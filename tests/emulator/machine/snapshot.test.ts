@@ -1,10 +1,12 @@
 // Snapshots: the whole machine in one copy of memory, taken anywhere, put back on this machine or on another of its shape.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { data, dword, eax, ecx, edi, esi, esp, proc } from "#asm";
 import { Machine } from "#emulator";
 import queuedLock from "../../../tools/programs/queued-lock.ts";
 import { bootSector } from "../guests/boot-sector.ts";
 import { BUSY_MEMORY, busy } from "../guests/busy.ts";
+import { APIC, EOI, enableApic, handle, LVT_TIMER, snippet, TIMER_DIVIDE, TIMER_INITIAL } from "../guests/snippet.ts";
 
 const test = suite("snapshots");
 
@@ -91,6 +93,59 @@ test("going back and forth between two snapshots is exact", () => {
     machine.restore(states[which].snapshot);
     assert.is(machine.hash(), states[which].hash);
     if (which === 1) assert.is(end(machine), ends[1]);
+  }
+});
+
+const TIMER_VECTOR = 0x31;
+const ticks = data("ticks", 4);
+const tick = proc("tick", (a) => {
+  a.push(eax);
+  a.inc(dword(ticks));
+  a.mov(eax, APIC);
+  a.mov(dword(eax, EOI), 0);
+  a.pop(eax);
+  a.iretd();
+});
+/** Goes on behind UD2. */
+const skip = proc("skip", (a) => {
+  a.add(dword(esp), 2);
+  a.iretd();
+});
+
+/** A timer every 37 ticks, REPs longer than that, an exception, waits: something goes on at every boundary. */
+const restless = snippet((a) => {
+  handle(a, { [TIMER_VECTOR]: tick, 6: skip });
+  enableApic(a);
+  a.mov(dword(eax, TIMER_DIVIDE), 0xb);
+  a.mov(dword(eax, LVT_TIMER), 0x20000 | TIMER_VECTOR);
+  a.mov(dword(eax, TIMER_INITIAL), 37);
+  a.sti();
+  a.mov(edi, 0x20000);
+  a.mov(ecx, 50);
+  a.rep.stosb();
+  a.ud2();
+  a.mov(esi, 0x20003);
+  a.mov(edi, 0x20001);
+  a.mov(ecx, 40);
+  a.std();
+  a.rep.movsd();
+  a.cld();
+  a.lock.inc(dword(ticks));
+  a.hlt();
+  a.mov(edi, 0x1ffc0);
+  a.mov(ecx, 60);
+  a.repe.scasb();
+  a.hlt();
+});
+
+test("at every single boundary of a restless guest the machine can be put into another one", () => {
+  for (const splitRmw of [false, true]) {
+    const expected = end(restless.boot({ splitRmw }));
+    const [machine, other] = [restless.boot({ splitRmw }), restless.boot({ splitRmw })];
+    for (let limit = 0; machine.run({ maxInstructions: limit }).reason === "budget"; limit++) {
+      other.restore(machine.snapshot());
+      assert.is(end(other), expected, `after ${limit}${splitRmw ? ", split" : ""}`);
+    }
   }
 });
 
