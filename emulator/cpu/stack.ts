@@ -3,6 +3,7 @@ import type { Instruction } from "../isa/instruction.ts";
 import { SS } from "../isa/operands.ts";
 import {
   R_CPL,
+  R_CR0,
   R_EAX,
   R_EBP,
   R_EBX,
@@ -17,7 +18,23 @@ import {
   S_SELECTOR,
   SHADOW_SS,
 } from "../memory/layout.ts";
-import { AC_FLAG, type Core, DF_FLAG, ID, IF, IOPL, NEXT, NT, RF, STATUS_FLAGS, TF, VIF, VIP, VM } from "./core.ts";
+import {
+  AC_FLAG,
+  type Core,
+  CR0_AM,
+  DF_FLAG,
+  ID,
+  IF,
+  IOPL,
+  NEXT,
+  NT,
+  RF,
+  STATUS_FLAGS,
+  TF,
+  VIF,
+  VIP,
+  VM,
+} from "./core.ts";
 import {
   checkedForWrite,
   effectiveAddress,
@@ -102,13 +119,13 @@ export function pushAllRegisters(core: Core, instruction: Instruction): number {
   return NEXT;
 }
 
-/** POPA: the image of ESP is passed over. */
+/** POPA: the image of ESP is read, which may fault, and passed over. */
 export function popAllRegisters(core: Core, instruction: Instruction): number {
   const width = operandWidth(instruction);
   const registers = [R_EDI, R_ESI, R_EBP, R_ESP, R_EBX, R_EDX, R_ECX, R_EAX];
   const values: number[] = [];
   for (let i = 0; i < registers.length; i++) {
-    values.push(registers[i] === R_ESP ? 0 : readStack(core, i * width, width));
+    values.push(readStack(core, i * width, width));
     if (faulted(core)) return NEXT;
   }
   moveStackPointer(core, 8 * width);
@@ -129,9 +146,10 @@ export function popFlags(core: Core, instruction: Instruction): number {
   const width = operandWidth(instruction);
   const image = readStack(core, 0, width);
   if (faulted(core)) return NEXT;
-  moveStackPointer(core, width);
   let mask = flagsLoadable(core, width);
   if (width === 4) mask |= VIP | VIF | RF;
+  if (checksAlignment(core, core.word(R_CPL), image, mask)) return NEXT;
+  moveStackPointer(core, width);
   loadFlags(core, image & ~(VIP | VIF | RF), mask);
   return NEXT;
 }
@@ -144,6 +162,14 @@ export function flagsLoadable(core: Core, width: StackWidth): number {
   if (cpl <= (core.word(R_EFLAGS) & IOPL) >>> 12) mask |= IF;
   if (cpl === 0) mask |= IOPL;
   return mask;
+}
+
+/** Stops the run by name when code of ring `cpl` with these flags would have its accesses checked for alignment. */
+export function checksAlignment(core: Core, cpl: number, image: number, mask: number): boolean {
+  const flags = (core.word(R_EFLAGS) & ~mask) | (image & mask);
+  if (cpl !== 3 || (flags & AC_FLAG) === 0 || (core.word(R_CR0) & CR0_AM) === 0) return false;
+  core.notImplemented("alignment check");
+  return true;
 }
 
 /** Replaces the bits of `mask`. What had to wait for IF, or a single step, is looked at before the next instruction. */

@@ -35,6 +35,7 @@ import {
 } from "./segmentation.ts";
 import {
   checkPushes,
+  checksAlignment,
   commitPushes,
   flagsLoadable,
   loadFlags,
@@ -145,12 +146,12 @@ function returnProtected(
     stack = readStackDescriptor(core, stackSelector, ring, GP);
     if (stack === undefined) return NEXT;
   }
-  if (!inLimit(core, code, target.offset) || !markAccessed(core, code)) return NEXT;
-  if (stack !== undefined && !markAccessed(core, stack)) return NEXT;
+  let mask = flags === undefined ? 0 : flagsLoadable(core, width);
+  if (flags !== undefined && width === 4 && cpl === 0) mask |= VIF | VIP;
+  if (!inLimit(core, code, target.offset) || checksAlignment(core, ring, flags ?? 0, mask)) return NEXT;
+  if (!markAccessed(core, code) || (stack !== undefined && !markAccessed(core, stack))) return NEXT;
 
   if (flags !== undefined) {
-    let mask = flagsLoadable(core, width);
-    if (width === 4 && cpl === 0) mask |= VIF | VIP;
     loadFlags(core, flags, mask);
     core.setWord(R_NMI_MASKED, 0);
   }

@@ -338,6 +338,15 @@ returns("IRET lets the next NMI in", () => {
   assert.is(p.get(L.R_NMI_MASKED), 0);
 });
 
+returns("ring 3 with AC and CR0.AM stops by name, by IRET, RETF or POPF", () => {
+  const am = (p: Processor): Processor => p.set(L.R_CR0, p.get(L.R_CR0) | 0x40000);
+  const stop = "not implemented: alignment check";
+  assert.is(am(frame(Processor.flat(), EIP, P.CODE3, 0x40002, P.STACK, P.DATA3)).run("CF"), stop);
+  assert.is(am(frame(Processor.flat().set(L.R_EFLAGS, 0x40002), EIP, P.CODE3, P.STACK, P.DATA3)).run("CB"), stop);
+  assert.is(am(frame(Processor.flat(3), 0x40002)).run("9D"), stop);
+  assert.is(am(frame(Processor.flat(), 0x40002)).run("9D"), "next");
+});
+
 returns("a nested task and virtual-8086 code stop by name", () => {
   assert.is(frame(Processor.flat().set(L.R_EFLAGS, NT | 2), EIP, P.CODE0, 2).run("CF"), "not implemented: task switch");
   assert.is(frame(Processor.flat(), EIP, P.CODE0, VM | 2).run("CF"), "not implemented: virtual-8086");
