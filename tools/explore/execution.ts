@@ -240,12 +240,12 @@ export class Execution implements StepWatcher {
   }
 
   private violate(property: string, message: string): void {
-    this.violation ??= { property, message };
+    if (this.obstacle === "") this.violation ??= { property, message };
   }
 
   /** The search cannot go on: the current processor does something that is beyond it. */
   private hinder(what: string): void {
-    if (this.obstacle === "") this.obstacle = `${this.whereIs(this.processor)} ${what}`;
+    if (!this.violation && this.obstacle === "") this.obstacle = `${this.whereIs(this.processor)} ${what}`;
   }
 
   // --- what the machine tells ---
@@ -255,7 +255,7 @@ export class Execution implements StepWatcher {
     const hooks = this.marks.get(eip);
     if (hooks) for (const hook of hooks) hook(this.processor);
     const obstacle = instruction && obstacles.get(instruction.form.mnemonic);
-    if (obstacle) this.obstacle = `${obstacle} at ${this.blueprint.whereIs(eip)}`;
+    if (obstacle && !this.violation) this.obstacle = `${obstacle} at ${this.blueprint.whereIs(eip)}`;
   }
 
   mayAccess(kind: AccessKind, address: number, bytes: number): boolean {

@@ -1,5 +1,6 @@
 // A failure, seen again: its decisions taken one by one, and everything that happened on the way.
 
+import { layout } from "#emulator";
 import { Execution, READY, type Recorder } from "./execution.ts";
 import { type Decision, FAILURE_VERSION, type Failure } from "./failure.ts";
 import { type Scenario, ScenarioError } from "./scenario.ts";
@@ -112,8 +113,11 @@ function waitingText(execution: Execution): string {
       const word = `${blueprint.nameOf(address)}, which holds ${value} ${left}`;
       return `${execution.whereIs(processor)} waits for a change of ${word}`;
     }
-    return execution.hasEnded(processor)
-      ? `P${processor} is over`
-      : `${execution.whereIs(processor)} goes round in circles`;
+    if (execution.hasEnded(processor)) return `P${processor} is over`;
+    const halted = rewinder.activity(processor) === layout.HALTED;
+    const how = halted
+      ? "waits for an interrupt, and none will come"
+      : "goes round in circles, and nobody writes what it reads";
+    return `${execution.whereIs(processor)} ${how}`;
   }).join("; ");
 }
