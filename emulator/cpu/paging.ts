@@ -139,22 +139,21 @@ export class LinearMemory {
     return ((last ^ linear) & -L.PAGE) === 0 || this.translate(last & -L.PAGE, false, user) >= 0;
   }
 
-  /** Byte index in `u8` of plain RAM at `linear`, good until the page ends; -1 when the slow way must be taken (or fault). */
+  /**
+   * Byte index in `u8` of plain RAM at `linear`, good until the page ends; -1 when the slow way must be taken. Only what a TLB
+   * knows has one: a page walk may set accessed and dirty bits in the very bytes that are read, so its place in order matters.
+   */
   readPointer(linear: number): number {
-    return this.pointer(linear, false);
+    return this.pointer(linear, G_TLB_READ);
   }
   writePointer(linear: number): number {
-    return this.pointer(linear, true);
+    return this.pointer(linear, G_TLB_WRITE);
   }
 
-  private pointer(linear: number, write: boolean): number {
+  private pointer(linear: number, tlb: typeof G_TLB_READ | typeof G_TLB_WRITE): number {
     const { g, i32 } = this.core;
-    if (g[G_OBSERVED] !== 0) return -1;
-    const slot = g[write ? G_TLB_WRITE : G_TLB_READ] + ((linear >>> 11) & 0x7fe);
-    if (i32[slot] !== (linear & -L.PAGE)) {
-      if (this.translate(linear, write, this.isUser()) < 0 || i32[slot] !== (linear & -L.PAGE)) return -1;
-    }
-    return (linear + i32[slot + 1]) >>> 0;
+    const slot = g[tlb] + ((linear >>> 11) & 0x7fe);
+    return i32[slot] === (linear & -L.PAGE) ? (linear + i32[slot + 1]) >>> 0 : -1;
   }
 
   private isUser(): boolean {

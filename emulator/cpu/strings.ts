@@ -17,18 +17,7 @@ import {
   S_BASE,
   S_LIMIT,
 } from "../memory/layout.ts";
-import {
-  AGAIN,
-  type Core,
-  DF_FLAG,
-  G_CODE_PAGE,
-  G_LEFT,
-  G_OBSERVED,
-  LAZY_SUB,
-  NEXT,
-  NO_CODE_PAGE,
-  STATUS_FLAGS,
-} from "./core.ts";
+import { AGAIN, type Core, DF_FLAG, G_CODE_PAGE, G_LEFT, LAZY_SUB, NEXT, NO_CODE_PAGE, STATUS_FLAGS } from "./core.ts";
 import { portAllowed, writePort } from "./io.ts";
 import {
   checkedForWrite,
@@ -219,10 +208,7 @@ function stringInstruction(one: Iteration, { compares = false, port = false, bur
     let left = offsetIn(core, R_ECX, instruction) >>> 0;
     while (left !== 0) {
       let done = 0;
-      if (burst !== undefined && g[G_OBSERVED] === 0) {
-        done = burst(core, instruction, width, Math.min(left, g[G_LEFT]));
-        if (faulted(core)) return NEXT;
-      }
+      if (burst !== undefined) done = burst(core, instruction, width, Math.min(left, g[G_LEFT]));
       if (done === 0) {
         if (!one(core, instruction, width)) return NEXT;
         done = 1;
