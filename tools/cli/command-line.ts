@@ -5,14 +5,16 @@ import yargs from "yargs";
 import type { Command } from "./command.ts";
 import { asm } from "./commands/asm.ts";
 import { disasm } from "./commands/disasm.ts";
+import { explore } from "./commands/explore.ts";
 import { info } from "./commands/info.ts";
+import { replay } from "./commands/replay.ts";
 import { run } from "./commands/run.ts";
 import { trace } from "./commands/trace.ts";
 import { CommandError, EXIT, type ExitCode } from "./exit.ts";
 import type { Host } from "./host.ts";
 import { didYouMean } from "./suggest.ts";
 
-export const commands: readonly Command[] = [run, trace, asm, disasm, info];
+export const commands: readonly Command[] = [run, trace, explore, replay, asm, disasm, info];
 
 const { version } = createRequire(import.meta.url)("ring0/package.json") as { version: string };
 
@@ -56,7 +58,9 @@ async function perform(words: readonly string[], host: Host): Promise<ExitCode> 
         "6 guest crashed, 70 not implemented or our bug.",
     )
     .fail((message, error) => {
-      throw error ?? new CommandError(explain(message, words));
+      throw error && error.name !== "YError"
+        ? error
+        : new CommandError(explain(message ?? error?.message, words).replace(/\s*\n\s*/g, " "));
     });
   for (const one of commands) {
     parser = parser.command(

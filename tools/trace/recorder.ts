@@ -35,10 +35,25 @@ const EAX = 0;
 const EDX = 2;
 const LOW = [0, 0xff, 0xffff, 0, -1] as const;
 
+/** Where the watched registers lie in a processor's block. */
+const WORDS = Int32Array.from(R.WATCHED, ([, word]) => word);
+
+const byForm: number[] = [];
+
+/** The CLASS_ bits that an instruction has whatever it accesses. */
+function staticClasses({ form, lock, memory }: Instruction): number {
+  const known = (byForm[form.id] ??=
+    (PORT_MNEMONICS.test(form.mnemonic) ? R.CLASS_IO : 0) |
+    (INTERRUPT_MNEMONICS.test(form.mnemonic) ? R.CLASS_INTERRUPT : 0));
+  return known | (lock || (form.lockedAlways && memory) ? R.CLASS_LOCKED : 0);
+}
+
 /** Watches a machine; `kept` is called with each record that passes the filter, and must copy what it wants to keep. */
 export class Recorder implements Observer {
   readonly #machine: Machine;
   readonly #filter: Filter;
+  /** CLASS_ bits of which one is enough. */
+  readonly #flagsWanted: number;
   readonly #kept: (record: Int32Array) => void;
   readonly #record = new Int32Array(R.RECORD_WORDS);
   readonly #bytes = new Uint8Array(this.#record.buffer, R.BYTES * 4, 16);
@@ -55,6 +70,8 @@ export class Recorder implements Observer {
   constructor(machine: Machine, filter: Filter, kept: (record: Int32Array) => void) {
     this.#machine = machine;
     this.#filter = filter;
+    const { locked = false, io = false, interrupt = false } = filter.classes ?? {};
+    this.#flagsWanted = (locked ? R.CLASS_LOCKED : 0) | (io ? R.CLASS_IO : 0) | (interrupt ? R.CLASS_INTERRUPT : 0);
     this.#kept = kept;
     this.#counts = machine.processors.map(({ retired }) => retired);
     this.#blocks = machine.processors.map(({ number }) => {
@@ -70,32 +87,33 @@ export class Recorder implements Observer {
 
   before(processor: number, eip: number, instruction: Instruction | null): void {
     if (this.#delivering) this.#closeDelivery();
-    this.#active = this.#begin(processor, eip);
+    this.#active = (!instruction || this.#mayBeWanted(instruction)) && this.#begin(processor, eip);
     if (!this.#active) return;
     const record = this.#record;
     record[R.KIND] = R.INSTRUCTION;
     this.#instruction = instruction;
+    record[R.LENGTH] = instruction?.length ?? LONGEST_INSTRUCTION;
     this.#fetch(record[R.LINEAR] as number);
-    record[R.LENGTH] = instruction?.length ?? 1;
   }
 
   after(processor: number, _eip: number, retired: boolean): void {
     if (retired) (this.#counts[processor] as number)++;
     if (!this.#active) return;
-    this.#active = false;
     const record = this.#record;
     const block = this.#block(processor);
     const isPart = !retired && block[layout.R_MICRO_INDEX] !== 0;
     record[R.FLAGS] = (retired ? R.OUTCOME_RETIRED : 0) | (isPart ? R.OUTCOME_PART : 0) | this.#classesOf();
     R.setWide(record, R.COUNT, (this.#counts[processor] as number) + (retired ? 0 : 1));
-    record[R.CHANGED] = 0;
-    R.WATCHED.forEach(([, word], i) => {
-      const value = i === R.EFLAGS_INDEX ? this.#machine.core.eflags() : (block[word] as number);
-      if (value === this.#before[i]) return;
-      record[R.CHANGED] |= 1 << i;
+    let changed = 0;
+    for (let i = 0; i < WORDS.length; i++) {
+      const value = i === R.EFLAGS_INDEX ? this.#machine.core.eflags() : (block[WORDS[i] as number] as number);
+      if (value === this.#before[i]) continue;
+      changed |= 1 << i;
       record[R.VALUES + i] = value;
-    });
-    if (this.#instruction && retired && PORT_MNEMONICS.test(this.#instruction.form.mnemonic)) this.#portAccess();
+    }
+    record[R.CHANGED] = changed;
+    if (retired && this.#instruction && (staticClasses(this.#instruction) & R.CLASS_IO) !== 0) this.#portAccess();
+    this.#active = false;
     record[R.ACCESSES] = this.#accesses;
     if (this.#wanted()) this.#kept(record);
   }
@@ -141,9 +159,7 @@ export class Recorder implements Observer {
     record[R.EIP] = eip;
     record[R.LINEAR] = linear;
     record[R.BITS] = ((block[cs + layout.S_ATTRIBUTES] as number) & ATTRIBUTE_D) !== 0 ? 32 : 16;
-    R.WATCHED.forEach(([, word], i) => {
-      this.#before[i] = block[word] as number;
-    });
+    for (let i = 0; i < WORDS.length; i++) this.#before[i] = block[WORDS[i] as number] as number;
     record[R.FLAGS_BEFORE] = this.#before[R.EFLAGS_INDEX] = this.#machine.core.eflags();
     this.#accesses = 0;
     return true;
@@ -191,14 +207,18 @@ export class Recorder implements Observer {
   }
 
   #classesOf(): number {
-    const instruction = this.#instruction;
-    if (!instruction) return 0;
-    const { mnemonic, lockedAlways } = instruction.form;
-    const isLocked = instruction.lock || (lockedAlways && instruction.memory);
+    const known = this.#instruction ? staticClasses(this.#instruction) : 0;
+    return known | (this.#touchesDevice() ? R.CLASS_IO : 0);
+  }
+
+  /** False where it is known before it runs that nobody wants an instruction: only its accesses could make it an I/O one. */
+  #mayBeWanted(instruction: Instruction): boolean {
+    const { classes } = this.#filter;
     return (
-      (isLocked ? R.CLASS_LOCKED : 0) |
-      (PORT_MNEMONICS.test(mnemonic) || this.#touchesDevice() ? R.CLASS_IO : 0) |
-      (INTERRUPT_MNEMONICS.test(mnemonic) ? R.CLASS_INTERRUPT : 0)
+      !classes ||
+      classes.io === true ||
+      classes.memory !== undefined ||
+      (staticClasses(instruction) & this.#flagsWanted) !== 0
     );
   }
 
@@ -216,13 +236,7 @@ export class Recorder implements Observer {
 
   #wanted(): boolean {
     const { classes } = this.#filter;
-    if (!classes) return true;
-    const flags = this.#record[R.FLAGS] as number;
-    const wanted =
-      (classes.locked ? R.CLASS_LOCKED : 0) |
-      (classes.io ? R.CLASS_IO : 0) |
-      (classes.interrupt ? R.CLASS_INTERRUPT : 0);
-    if ((flags & wanted) !== 0) return true;
+    if (!classes || ((this.#record[R.FLAGS] as number) & this.#flagsWanted) !== 0) return true;
     return (classes.memory ?? []).some(({ start, end }) =>
       this.#someAccess((at) => {
         const what = this.#record[at + R.AT_WHAT] as number;
@@ -232,19 +246,14 @@ export class Recorder implements Observer {
     );
   }
 
-  /** The first bytes from a linear address on, as many as its pages hold. */
+  /** The instruction's bytes; those in pages that are not there stay zero. */
   #fetch(linear: number): void {
     const { core } = this.#machine;
     const bytes = this.#bytes.fill(0);
-    let page = -1;
-    let base = -1;
-    for (let i = 0; i < LONGEST_INSTRUCTION; i++) {
+    const length = this.#record[R.LENGTH] as number;
+    for (let i = 0, physical = -1; i < length; i++, physical++) {
       const address = (linear + i) | 0;
-      if (address >>> 12 !== page) {
-        page = address >>> 12;
-        base = core.linear.lookUp(address & -layout.PAGE);
-      }
-      const physical = base < 0 ? -1 : base + (address & (layout.PAGE - 1));
+      if (i === 0 || (address & (layout.PAGE - 1)) === 0) physical = core.linear.lookUp(address);
       if (physical < 0 || physical >= core.layout.ramSize) return;
       bytes[i] = core.u8[core.layout.ramBase + physical] as number;
     }

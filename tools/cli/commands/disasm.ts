@@ -21,7 +21,12 @@ export const disasm = command({
   },
   options: {
     base: { type: "string", requiresArg: true, describe: "Raw bytes: the address of the first (0x7c00 unless given)" },
-    bits: { choices: ["16", "32"], requiresArg: true, describe: "Code size (32; raw bytes without --base: 16)" },
+    bits: {
+      type: "string",
+      choices: ["16", "32"],
+      requiresArg: true,
+      describe: "Code size (32; raw bytes without --base: 16)",
+    },
     raw: { type: "boolean", default: false, describe: "Take an ELF file as raw bytes too" },
     symbol: { type: "string", requiresArg: true, describe: "Only this routine" },
     range: { type: "string", requiresArg: true, describe: "Only these addresses: START-END" },

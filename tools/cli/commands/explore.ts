@@ -1,0 +1,108 @@
+// `ring0 explore`: every schedule of a scenario, and the verdict; a violation leaves a file that replays it.
+import { explore as exploreScenario, formatFailure, MODELS, type Scenario, type Verdict } from "#explore";
+import { scenarioNames } from "../../scenarios/index.ts";
+import { command } from "../command.ts";
+import { CommandError, EXIT, type ExitCode } from "../exit.ts";
+import { type Host, StatusLine } from "../host.ts";
+import { integer } from "../options.ts";
+import { asCommandError, findScenario, saveFailure, scenarioList, titleOf } from "../scenario.ts";
+
+const EXIT_CODES: Readonly<Record<Verdict["verdict"], ExitCode>> = {
+  verified: EXIT.ok,
+  bounded: EXIT.unfinished,
+  unfinished: EXIT.unfinished,
+  violated: EXIT.violation,
+};
+
+export const explore = command({
+  usage: "explore [scenario]",
+  summary: "Try every schedule of a scenario: a proof, or the schedule that breaks it",
+  positionals: { scenario: { type: "string", describe: `One of ${scenarioNames.join(", ")}` } },
+  options: {
+    processors: { type: "string", default: "2", requiresArg: true, describe: "How many processors take part" },
+    rounds: { type: "string", default: "1", requiresArg: true, describe: "How often each goes through its section" },
+    model: { choices: MODELS, default: "sc", requiresArg: true, describe: "Memory model" },
+    mutant: { type: "string", requiresArg: true, describe: "A deliberately broken variant (--list names them)" },
+    "max-states": {
+      type: "string",
+      requiresArg: true,
+      describe: "Stop after so many states: the verdict is then bounded",
+    },
+    list: { type: "boolean", default: false, describe: "List scenarios and mutants" },
+    output: { type: "string", requiresArg: true, describe: "Where a failure goes (SCENARIO.failure.json)" },
+    json: { type: "boolean", default: false, describe: "Print one JSON object" },
+  },
+  examples: [
+    ["explore queued-lock --processors 2 --rounds 2", "a proof"],
+    ["explore queued-lock --mutant M3", "a lock that is broken, and how"],
+  ],
+  async run(args, host) {
+    if (args.list) {
+      host.out.write(scenarioList());
+      return EXIT.ok;
+    }
+    if (args.scenario === undefined)
+      throw new CommandError(`explore: no scenario; there are ${scenarioNames.join(" and ")}`);
+    const limit = args["max-states"];
+    const maxStates = limit === undefined ? undefined : integer("--max-states", limit, 1, Number.MAX_SAFE_INTEGER);
+    const scenario = findScenario({
+      name: args.scenario,
+      processors: integer("--processors", args.processors, 1, 8),
+      rounds: integer("--rounds", args.rounds, 1, 1000),
+      mutant: args.mutant,
+    });
+    const verdict = search(scenario, args.model, maxStates, host);
+    const failure = verdict.violations[0]?.failure;
+    const file = args.output ?? defaultFile(scenario);
+    if (failure) saveFailure(file, failure);
+    host.out.write(args.json ? json(verdict, failure && file) : text(verdict, scenario, file));
+    return EXIT_CODES[verdict.verdict];
+  },
+});
+
+function search(scenario: Scenario, model: "sc", maxStates: number | undefined, host: Host): Verdict {
+  const status = new StatusLine(host);
+  try {
+    return exploreScenario(scenario, {
+      model,
+      ...(maxStates === undefined ? {} : { maxStates }),
+      progress: (states) => status.show(() => `${states.toLocaleString("en")} states`),
+    });
+  } catch (error) {
+    throw asCommandError(error);
+  } finally {
+    status.clear();
+  }
+}
+
+/** `queued-lock-M3.failure.json` */
+function defaultFile({ name, mutant }: Scenario): string {
+  return `${name}${mutant === undefined ? "" : `-${mutant}`}.failure.json`;
+}
+
+/** The verdict without the failures' decisions, which are in their file. */
+function json(verdict: Verdict, file: string | undefined): string {
+  const violations = verdict.violations.map(({ property, message, schedule, stateHash }, i) => ({
+    property,
+    message,
+    schedule,
+    stateHash,
+    ...(i === 0 ? { file } : {}),
+  }));
+  return `${JSON.stringify({ ...verdict, violations })}\n`;
+}
+
+function text(verdict: Verdict, scenario: Scenario, file: string): string {
+  const { states, transitions, seconds, passes, collisionBound, reason } = verdict;
+  const [violation] = verdict.violations;
+  if (violation) return formatFailure(violation.failure, scenario, { command: `ring0 replay ${file}` });
+  const lines = [`${titleOf(scenario)}, model ${verdict.model}: ${verdict.verdict}${reason ? `: ${reason}` : ""}`];
+  if (verdict.verdict === "verified") lines.push("  every property holds on every schedule");
+  const count = (what: number) => what.toLocaleString("en");
+  lines.push(
+    `  ${count(states)} states, ${count(transitions)} transitions, ${passes} ${passes === 1 ? "pass" : "passes"}, ${seconds.toFixed(2)} s`,
+  );
+  if (verdict.verdict === "verified")
+    lines.push(`  two states taken for one with a probability below ${collisionBound.toExponential(0)}`);
+  return lines.map((line) => `${line}\n`).join("");
+}
