@@ -67,6 +67,8 @@ const processors = data("processors", 4);
 const rounds = data("rounds", 4);
 const go = data("go", 4);
 const finished = data("finished", 4);
+/** How many have come to their last round. */
+const lastRound = data("lastRound", 4);
 
 /** How often the number of processors must be seen unchanged until the boot processor believes it. */
 const SETTLED = 1000;
@@ -87,6 +89,15 @@ export function queuedLock(options: QueuedLockOptions = {}): Image {
     a.imul(random, esi, 0x9e3779b9);
     a.mov(remaining, dword(rounds));
     a.label("round");
+    a.cmp(remaining, 1);
+    a.jne("acquire");
+    a.lock.inc(dword(lastRound)); // all begin the last round together, so that a run ends in contention too
+    a.mov(eax, dword(processors));
+    a.label("together");
+    a.pause();
+    a.cmp(dword(lastRound), eax);
+    a.jb("together");
+    a.label("acquire");
     a.mov(ecx, spinLock);
     a.mov(edx, esp);
     a.call(acquire);
