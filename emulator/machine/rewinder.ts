@@ -2,7 +2,7 @@
 
 import { G_CPU, G_LOCKED, G_STATUS, STATUS_SPLIT } from "../cpu/core.ts";
 import type { Instruction } from "../isa/instruction.ts";
-import { addWord, addWords, combine, type Hash64, hashText, removeWord } from "../memory/hash.ts";
+import { addWord, addWords, type Hash64, hashText, removeWord } from "../memory/hash.ts";
 import * as L from "../memory/layout.ts";
 import { enterProtected } from "./loader.ts";
 import type { Machine, StepResult } from "./machine.ts";
@@ -97,7 +97,12 @@ export class Rewinder {
 
   /** The state hash of the machine, as `machine.stateHash()` would find it from scratch. As of the last `settle`. */
   hash(): Hash64 {
-    return this.blocks.reduce(combine, this.memory);
+    let { low, high } = this.memory;
+    for (const block of this.blocks) {
+      low += block.low;
+      high += block.high;
+    }
+    return { low: low >>> 0, high: (high + Math.floor(low / 2 ** 32)) >>> 0 };
   }
 
   hashText(): string {
@@ -138,7 +143,23 @@ export class Rewinder {
       addWord(memory, index, i32[index]);
     }
     this.settled = this.logged;
-    this.sumBlock(processor, this.blocks[processor]);
+    this.settleBlock(processor);
+  }
+
+  /** Few words of a block change in a step: those that differ from the saved ones. */
+  private settleBlock(processor: number): void {
+    const { i32, saved } = this;
+    const sum = this.blocks[processor];
+    const from = this.materialised(processor);
+    const before = (this.depth - 1) * L.PROCESSOR_WORDS;
+    copy(sum, this.points[this.depth - 1].block);
+    for (let word = 0; word < L.PROCESSOR_WORDS; word++) {
+      const old = saved[before + word];
+      const now = i32[from + word];
+      if (old === now) continue;
+      removeWord(sum, from + word, old);
+      addWord(sum, from + word, now);
+    }
   }
 
   /** Back to the last `save`; returns the processor whose steps these were. */
@@ -150,8 +171,13 @@ export class Rewinder {
     for (let at = this.logged - 2; at >= logged; at -= 2) {
       const index = log[at];
       i32[index] = log[at + 1];
-      const page = Math.floor((index * 4 - core.layout.ramBase) / L.PAGE);
-      if (page >= 0) core.u8[core.layout.attributeBase + page] |= L.ATTRIBUTE_DIRTY;
+      const physical = index * 4 - core.layout.ramBase;
+      if (physical < 0) continue;
+      const page = core.layout.attributeBase + Math.floor(physical / L.PAGE);
+      core.u8[page] |= L.ATTRIBUTE_DIRTY;
+      // What was derived from the bytes goes with them; accessed bits taken back must be set again by the next walk.
+      if ((core.u8[page] & L.ATTRIBUTE_CODE) !== 0) core.linear.codeWritten(physical, 4);
+      if ((core.u8[page] & L.ATTRIBUTE_PAGETABLE) !== 0) core.linear.flushEverything();
     }
     this.logged = logged;
     this.settled = logged;
@@ -195,15 +221,21 @@ export class Rewinder {
   }
 
   private sumBlock(processor: number, sum: Hash64): void {
+    const from = this.materialised(processor);
+    sum.low = 0;
+    sum.high = 0;
+    addWords(sum, this.i32, from, from + L.PROCESSOR_WORDS);
+  }
+
+  /** Word index of a processor's block, with its lazily kept flags in place. */
+  private materialised(processor: number): number {
     const { core } = this.machine;
     const from = core.blockOf(processor) >> 2;
     const current = core.g[G_CPU];
     core.g[G_CPU] = from;
     core.materialiseFlags();
     core.g[G_CPU] = current;
-    sum.low = 0;
-    sum.high = 0;
-    addWords(sum, this.i32, from, from + L.PROCESSOR_WORDS);
+    return from;
   }
 }
 

@@ -57,19 +57,20 @@ function watchLock(marks: LockMarks, watch: Watch): Hooks {
   const phase = (processor: number): number => words.get(processor);
   const isInside = (processor: number): boolean => phase(processor) === INSIDE || phase(processor) === LEAVING;
   const wantsIn = (processor: number): boolean => phase(processor) === BEGINNING || phase(processor) === ACQUIRING;
-  const others = (processor: number): number[] => range(processors).filter((other) => other !== processor);
+  const another = (processor: number, is: (other: number) => boolean): number | undefined => {
+    for (let other = 0; other < processors; other++) if (other !== processor && is(other)) return other;
+    return undefined;
+  };
   const queue = (): number[] => range(words.get(QUEUE_LENGTH)).map((place) => words.get(QUEUE + place) - 1);
 
+  const isAcquiring = (processor: number): boolean => phase(processor) === ACQUIRING;
   const noteContention = (processor: number): void => {
-    const wants = (one: number): boolean => phase(one) === ACQUIRING;
-    const met = isInside(processor)
-      ? others(processor).some(wants)
-      : wants(processor) && others(processor).some(isInside);
-    if (met) watch.saw(CONTENDED);
+    const meets = isInside(processor) ? isAcquiring : isAcquiring(processor) ? isInside : undefined;
+    if (meets && another(processor, meets) !== undefined) watch.saw(CONTENDED);
   };
 
   const enter = (processor: number): void => {
-    const owner = others(processor).find(isInside);
+    const owner = another(processor, isInside);
     words.set(processor, INSIDE);
     if (owner !== undefined) watch.violated("mutual exclusion", `P${processor} is inside together with P${owner}`);
     noteContention(processor);
