@@ -489,16 +489,26 @@ export class Interpreter {
     return false;
   }
 
-  /** Code segments that are not flat: the whole instruction must lie within the limit. */
+  /** Code segments that are not flat: all bytes that tell an instruction, or that it is none, must lie within the limit. */
   private withinLimit(p: number): boolean {
     const { core } = this;
     const { code } = this.cache;
     let at = p;
     while (code[at] === handlerCount + 1) at = code[at + F.F_TARGET];
-    const end = (core.word(L.R_EIP) >>> 0) + Math.max(code[at + F.F_LENGTH], 1) - 1;
-    if (end <= core.segment(CS, L.S_LIMIT) >>> 0) return true;
+    const room = this.roomInSegment();
+    if (code[at] === handlerCount + 3) {
+      const linear = (core.segment(CS, L.S_BASE) + core.word(L.R_EIP)) | 0;
+      const start = core.layout.ramBase + core.linear.translateFetch(linear);
+      if (decode(core.u8, start, room, (core.g[G_KEY] & KEY_32) !== 0 ? 32 : 16) !== "truncated") return true;
+    } else if (code[at + F.F_LENGTH] <= room) return true;
     core.fault(GP, 0);
     return false;
+  }
+
+  /** Bytes from R_EIP to the limit of the code segment. */
+  private roomInSegment(): number {
+    const { core } = this;
+    return (core.segment(CS, L.S_LIMIT) >>> 0) - (core.word(L.R_EIP) >>> 0) + 1;
   }
 
   // --- what handlers call ---

@@ -1,0 +1,44 @@
+// One witnessed instruction: its bytes, where they lie, and everything it starts from.
+import type { Form } from "../../../emulator/isa/index.ts";
+
+/** Bytes put into the arena before the instruction, and looked at after it. Nowhere but in pages that hold something. */
+export interface Window {
+  /** Linear. */
+  readonly address: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface Case {
+  readonly form: Form;
+  /** CS.D. */
+  readonly bits: 16 | 32;
+  readonly code: readonly number[];
+  /** Linear address of the code. */
+  readonly place: number;
+  readonly eip: number;
+  /** EAX ECX EDX EBX ESP EBP ESI EDI. */
+  readonly registers: Int32Array;
+  readonly eflags: number;
+  /** Selectors of ES CS SS DS FS GS. */
+  readonly selectors: readonly number[];
+  readonly windows: readonly Window[];
+  /** Our side runs under observation. */
+  readonly observed: boolean;
+  /** Our side is given a budget for all iterations of a REP at once, not one step for each. */
+  readonly atOnce: boolean;
+}
+
+const prefixes = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
+
+/** Is a byte among the prefixes of the code? */
+export const hasPrefix = (code: readonly number[], prefix: number): boolean =>
+  code
+    .slice(
+      0,
+      code.findIndex((byte) => !prefixes.has(byte)),
+    )
+    .includes(prefix);
+
+/** Does the instruction iterate, and leave room behind it in its page? Only such a case can be run at once. */
+export const canRunAtOnce = ({ form, code, place }: Pick<Case, "form" | "code" | "place">): boolean =>
+  form.repeatable && (hasPrefix(code, 0xf2) || hasPrefix(code, 0xf3)) && (place & 0xfff) + code.length + 2 <= 0x1000;

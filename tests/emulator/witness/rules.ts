@@ -1,0 +1,125 @@
+// What the witness leaves out and why: the reasons that the table's `skip:` notes name. Nothing else may differ.
+import { type Form, forms } from "../../../emulator/isa/index.ts";
+import { type Case, hasPrefix } from "./case.ts";
+import type { Outcome } from "./host.ts";
+
+/** What of two outcomes differs: "vector", "error code", "cr2", "eip", "eflags", a register's name, "memory". */
+export type Difference = string;
+
+export interface Rule {
+  readonly why: string;
+  /** The form is not witnessed at all. */
+  readonly whole?: true;
+  /** No such case is made. */
+  readonly avoid?: (one: Pick<Case, "form" | "code" | "registers">) => boolean;
+  /** Outcomes may differ in this way. */
+  readonly covers?: (one: Case, host: Outcome, ours: Outcome, found: readonly Difference[]) => boolean;
+}
+
+const GENERAL_PROTECTION = 13;
+const STACK_FAULT = 12;
+const PAGE_FAULT = 14;
+const DEBUG = 1;
+
+const faulted = (host: Outcome): boolean => host.vector >= 0;
+const only = (found: readonly Difference[], ...names: Difference[]): boolean =>
+  found.every((name) => names.includes(name));
+const stackCameFirst = (host: Outcome, ours: Outcome, found: readonly Difference[]): boolean =>
+  (host.vector === PAGE_FAULT || host.vector === STACK_FAULT) &&
+  ours.vector === GENERAL_PROTECTION &&
+  only(found, "vector", "error code", "cr2");
+
+export const rules: Readonly<Record<string, Rule>> = {
+  "undefined-above-16": {
+    why: "SHLD and SHRD of a word by more than 16: the manual leaves result and flags undefined",
+    avoid: (one) => (shiftCount(one) ?? 0) > 16,
+  },
+  "pushed-before-a-fault": {
+    why: "what an instruction of several pushes has stored below ESP when a later one faults: nothing here, something there",
+    covers: (_, host, __, found) => faulted(host) && only(found, "memory"),
+  },
+  "popped-before-a-fault": {
+    why: "POPA that faults half way has loaded some registers there; ESP stays, so that it can be run again",
+    covers: (_, host, __, found) => faulted(host) && only(found, "eax", "ecx", "edx", "ebx", "ebp", "esi", "edi"),
+  },
+  "either-operand-first": {
+    why: "both operands of CMPS are bad: the manual does not say which is read first, and this processor does it either way",
+    covers: (_, host, ours, found) => faulted(host) && faulted(ours) && only(found, "vector", "error code", "cr2"),
+  },
+  "stack-before-limit": {
+    why: "both the stack and the target of a near CALL are bad: the manual checks the target's limit first, AMD the stack",
+    covers: (_, host, ours, found) => stackCameFirst(host, ours, found),
+  },
+  "outer-stack-first": {
+    why: "a far return to a more privileged selector is #GP in the manual; AMD reads the other stack's pointer before it looks",
+    covers: (_, host, ours, found) => stackCameFirst(host, ours, found),
+  },
+  "trap-in-a-virtual-machine": {
+    why: "a hypervisor on AMD's processors hands INT1 on as a fault: EIP stays at it",
+    covers: (_, host, ours, found) => host.vector === DEBUG && ours.vector === DEBUG && only(found, "eip"),
+  },
+  "takes-lock": {
+    why: "this processor ignores LOCK before VERW; the manuals say #UD",
+    avoid: ({ code }) => hasPrefix(code, 0xf0),
+  },
+  "repeat-prefix": {
+    why: "F2 and F3 before LOOPE and LOOPNE are reserved; AMD takes the condition from the prefix",
+    avoid: ({ code }) => hasPrefix(code, 0xf2) || hasPrefix(code, 0xf3),
+  },
+  "operand-size-prefix": {
+    why: "the fences with 66 are other instructions, or none, on later processors; the P6's successors ignored it",
+    avoid: ({ code }) => hasPrefix(code, 0x66),
+  },
+  "user-mode-instruction-prevention": {
+    why: "the host's system forbids the instruction to ring 3 (UMIP)",
+    whole: true,
+  },
+  "another-processor": { why: "CPUID tells what is there, and that is not the same", whole: true },
+  "another-time": { why: "RDTSC tells the time", whole: true },
+};
+
+/** The reasons a form's note gives. */
+export const reasonsOf = (form: Form): readonly string[] =>
+  form.witnessSkips === "" ? [] : form.witnessSkips.split(",");
+
+const rulesOf = (form: Form): readonly [string, Rule][] =>
+  reasonsOf(form).map((reason) => {
+    const rule = rules[reason];
+    if (rule === undefined)
+      throw new Error(`isa/table.ts: "${form.syntax}" has skip:${reason}, a reason nobody explains`);
+    return [reason, rule];
+  });
+
+/** Forms that are witnessed: all that are built, but for those left out as a whole. */
+export const witnessed: readonly Form[] = forms.filter(
+  (form) => form.unimplemented === "" && !rulesOf(form).some(([, { whole }]) => whole),
+);
+
+/** May this case not be made? */
+export const isAvoided = (one: Pick<Case, "form" | "code" | "registers">): boolean =>
+  rulesOf(one.form).some(([, { avoid }]) => avoid?.(one));
+
+/** The rule by which outcomes of a case differ; undefined: by none. */
+export function ruleFor(one: Case, host: Outcome, ours: Outcome, found: readonly Difference[]): string | undefined {
+  return rulesOf(one.form).find(([, { covers }]) => covers?.(one, host, ours, found))?.[0];
+}
+
+const shifts = new Set(["ROL", "ROR", "RCL", "RCR", "SHL", "SHR", "SAR", "SHLD", "SHRD"]);
+const flagBits: Readonly<Record<string, number>> = { o: 0x800, s: 0x80, z: 0x40, a: 0x10, p: 4, c: 1 };
+
+/** The masked count of a shift or rotate; undefined where there is none. */
+function shiftCount({ form, code, registers }: Pick<Case, "form" | "code" | "registers">): number | undefined {
+  if (!shifts.has(form.mnemonic)) return undefined;
+  const count = form.operands[form.operands.length - 1];
+  if (count === "1") return 1;
+  return (count === "CL" ? registers[1]! : code[code.length - 1]!) & 31;
+}
+
+/** EFLAGS bits that a case leaves undefined: the table's `undef:`, but for shifts by nothing, and OF of shifts by one. */
+export function undefinedFlags(one: Case): number {
+  let bits = 0;
+  for (const letter of one.form.flagsUndefined) bits |= flagBits[letter]!;
+  const count = shiftCount(one);
+  if (count === 0) return 0;
+  return count === 1 ? bits & ~flagBits["o"]! : bits;
+}

@@ -1,0 +1,56 @@
+// What a real processor made of a few thousand instructions, kept in recorded/, against ours.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { forms } from "../../../emulator/isa/index.ts";
+import { ARENA_SIZE } from "./arena.ts";
+import { type Case, canRunAtOnce } from "./case.ts";
+import { compare } from "./compare.ts";
+import { OurProcessor } from "./processor.ts";
+import { recorded } from "./record.ts";
+import { reasonsOf, rules, witnessed } from "./rules.ts";
+
+const test = suite("the hardware witness");
+
+const kept = recorded();
+const ours = new OurProcessor();
+ours.load(new Uint8Array(ARENA_SIZE));
+
+/** What differs between the record and our processor, which runs the cases in a given way: a line each. */
+function differences(how: Partial<Case>, cases = kept): string[] {
+  return cases.flatMap(([one, outcome]) => {
+    const { lines, rule } = compare(one, outcome, ours.run({ ...one, ...how }));
+    return rule === undefined
+      ? lines.map((line) => `${one.form.syntax} (${Buffer.from(one.code).toString("hex")}): ${line}`)
+      : [];
+  });
+}
+
+test("every recorded instruction leaves what it left on a processor", () => {
+  assert.equal(differences({}), []);
+});
+
+test("the same when it is observed", () => {
+  assert.equal(differences({ observed: true }), []);
+});
+
+test("the same when a REP has a budget for all its iterations", () => {
+  const repeated = kept.filter(([one]) => canRunAtOnce(one));
+  assert.ok(repeated.length > 20);
+  assert.equal(differences({ atOnce: true }, repeated), []);
+});
+
+test("every form but those left out is among them, faults included", () => {
+  const forms = new Set(kept.map(([{ form }]) => form));
+  assert.equal(
+    witnessed.filter((form) => !forms.has(form)).map(({ syntax }) => syntax),
+    [],
+  );
+  assert.ok(kept.filter(([, { vector }]) => vector === 14).length > 300);
+});
+
+test("every reason for leaving something out is explained, and used", () => {
+  const used = new Set(forms.flatMap(reasonsOf));
+  assert.equal([...used].sort(), Object.keys(rules).sort());
+});
+
+test.run();

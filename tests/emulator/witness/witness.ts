@@ -1,0 +1,115 @@
+// npm run witness [CASES] [-- --form TEXT] [--seed N] [--record]: CASES a form (4,000) on this host's processor and on ours.
+import { decode, type Form, format } from "../../../emulator/isa/index.ts";
+import { ARENA_SIZE } from "./arena.ts";
+import type { Case } from "./case.ts";
+import { type Comparison, compare } from "./compare.ts";
+import { Cases, operandBytes } from "./generate.ts";
+import { Host, type Outcome } from "./host.ts";
+import { OurProcessor } from "./processor.ts";
+import { Random } from "./random.ts";
+import { record } from "./record.ts";
+import { rules, witnessed } from "./rules.ts";
+
+const words = process.argv.slice(2);
+const option = (name: string): string | undefined =>
+  words.includes(name) ? words[words.indexOf(name) + 1] : undefined;
+const perForm = Number(words.find((word, i) => /^\d+$/.test(word) && words[i - 1] !== "--seed") ?? 4000);
+const wanted = option("--form") ?? "";
+/** Cases given to one process of the host's. */
+const BATCH = 20_000;
+const MOST_SHOWN = 40;
+const PAGE_FAULT = 14;
+
+interface Tally {
+  cases: number;
+  faults: number;
+  pageFaults: number;
+  different: number;
+}
+
+const forms = witnessed.filter(({ syntax }) => syntax.startsWith(wanted));
+const tallies = new Map<Form, Tally>(forms.map((form) => [form, { cases: 0, faults: 0, pageFaults: 0, different: 0 }]));
+const byRule = new Map<string, number>();
+const shown: string[] = [];
+const kept: [Case, Outcome][] = [];
+let apart = 0;
+
+const random = new Random(Number(option("--seed") ?? 1));
+const cases = new Cases(random);
+const host = new Host();
+const ours = new OurProcessor();
+const arena = Uint8Array.from({ length: ARENA_SIZE }, () => random.bits());
+
+/** Everything about a case whose outcomes differ. */
+function describe(one: Case, theirs: Outcome, own: Outcome, { lines }: Comparison): string {
+  const hex = (value: number): string => (value >>> 0).toString(16);
+  const bytes = (list: Iterable<number>): string => Buffer.from([...list]).toString("hex");
+  const instruction = decode(one.code, 0, one.code.length, one.bits);
+  const text = typeof instruction === "string" ? instruction : format(instruction, one.eip);
+  const how = `${one.bits} bits${one.observed ? ", observed" : ""}${one.atOnce ? ", at once" : ""}`;
+  return [
+    `${one.form.syntax}: ${text} (${bytes(one.code)}, ${how}) at ${hex(one.eip)}`,
+    `  registers ${[...one.registers].map(hex).join(" ")} eflags ${hex(one.eflags)} selectors ${one.selectors.map(hex).join(" ")}`,
+    ...one.windows.map((window) => `  memory at ${hex(window.address)}: ${bytes(window.bytes)}`),
+    `  vectors: processor ${theirs.vector}, ours ${own.vector}`,
+    ...lines.map((line) => `  ${line}`),
+  ].join("\n");
+}
+
+function judge(one: Case, theirs: Outcome): void {
+  const own = ours.run(one);
+  const found = compare(one, theirs, own);
+  const tally = tallies.get(one.form)!;
+  if (words.includes("--record")) kept.push([one, theirs]);
+  tally.cases++;
+  if (theirs.vector >= 0) tally.faults++;
+  if (theirs.vector === PAGE_FAULT) tally.pageFaults++;
+  if (found.lines.length === 0) return;
+  if (found.rule !== undefined) {
+    byRule.set(found.rule, (byRule.get(found.rule) ?? 0) + 1);
+    ours.adopt(one, theirs);
+  } else if (tally.different++ < 2 && shown.length < MOST_SHOWN) shown.push(describe(one, theirs, own, found));
+}
+
+/** Both sides run over the same arena; what a case changes outside its windows shows at the end of the batch. */
+function runBatch(batch: readonly Case[]): void {
+  ours.load(arena);
+  const outcomes = host.run(batch, arena);
+  for (const [i, one] of batch.entries()) judge(one, outcomes[i]!);
+  apart += ours.distance(arena);
+}
+
+const begin = performance.now();
+let batch: Case[] = [];
+for (let i = 0; i < perForm; i++) {
+  for (const form of forms) {
+    batch.push(cases.make(form));
+    if (batch.length < BATCH) continue;
+    runBatch(batch);
+    batch = [];
+  }
+}
+runBatch(batch);
+host.close();
+
+for (const text of shown) console.log(text);
+const all = [...tallies];
+const sum = (what: keyof Tally): number => all.reduce((total, [, tally]) => total + tally[what], 0);
+for (const [form, { cases: made, different }] of all)
+  if (different > 0) console.log(`${form.syntax}: ${different} of ${made} differ`);
+for (const [name, count] of byRule) console.log(`${String(count).padStart(9)}  ${name}: ${rules[name]!.why}`);
+
+const inMemory = all.filter(([form]) => form.rmMemory && operandBytes(form) > 0);
+const least = Math.min(...inMemory.map(([, { faults }]) => faults));
+const paging = inMemory.filter(([, { pageFaults }]) => pageFaults > 0);
+const leastPaging = Math.min(...paging.map(([, { pageFaults }]) => pageFaults));
+console.log(
+  `${sum("cases")} cases of ${forms.length} forms in ${((performance.now() - begin) / 1000).toFixed(0)} s, ${perForm} a form; ${sum("faults")} fault, ` +
+    `${sum("pageFaults")} by paging; of a form in memory at least ${least}, and ${leastPaging} by paging where it comes to that (${paging.length} of ${inMemory.length})`,
+);
+console.log(`${sum("different")} differ by no rule; ${apart} bytes of memory apart`);
+if (words.includes("--record")) record(kept);
+process.exitCode = sum("different") === 0 && apart === 0 ? 0 : 1;
+if (words.includes("--few"))
+  for (const [form, { faults, pageFaults, cases: made }] of inMemory)
+    if (pageFaults < made / 8) console.log(`${form.syntax}: ${faults} faults, ${pageFaults} by paging, of ${made}`);
