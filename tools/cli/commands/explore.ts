@@ -1,11 +1,12 @@
 // `ring0 explore`: every schedule of a scenario, and the verdict; a violation leaves a file that replays it.
-import { explore as exploreScenario, formatFailure, MODELS, type Scenario, type Verdict } from "#explore";
+import { explore as exploreScenario, MODELS, type Scenario, type Verdict } from "#explore";
 import { scenarioNames } from "../../scenarios/index.ts";
 import { command } from "../command.ts";
 import { CommandError, EXIT, type ExitCode } from "../exit.ts";
 import { type Host, StatusLine } from "../host.ts";
 import { integer } from "../options.ts";
-import { asCommandError, findScenario, saveFailure, scenarioList, titleOf } from "../scenario.ts";
+import { asCommandError, findScenario, saveFailure, scenarioList } from "../scenario.ts";
+import { verdictText } from "../verdict.ts";
 
 const EXIT_CODES: Readonly<Record<Verdict["verdict"], ExitCode>> = {
   verified: EXIT.ok,
@@ -55,7 +56,7 @@ export const explore = command({
     const failure = verdict.violations[0]?.failure;
     const file = args.output ?? defaultFile(scenario);
     if (failure) saveFailure(file, failure);
-    host.out.write(args.json ? json(verdict, failure && file) : text(verdict, scenario, file));
+    host.out.write(args.json ? json(verdict, failure && file) : verdictText(verdict, scenario, `ring0 replay ${file}`));
     return EXIT_CODES[verdict.verdict];
   },
 });
@@ -90,19 +91,4 @@ function json(verdict: Verdict, file: string | undefined): string {
     ...(i === 0 ? { file } : {}),
   }));
   return `${JSON.stringify({ ...verdict, violations })}\n`;
-}
-
-function text(verdict: Verdict, scenario: Scenario, file: string): string {
-  const { states, transitions, seconds, passes, collisionBound, reason } = verdict;
-  const [violation] = verdict.violations;
-  if (violation) return formatFailure(violation.failure, scenario, { command: `ring0 replay ${file}` });
-  const lines = [`${titleOf(scenario)}, model ${verdict.model}: ${verdict.verdict}${reason ? `: ${reason}` : ""}`];
-  if (verdict.verdict === "verified") lines.push("  every property holds on every schedule");
-  const count = (what: number) => what.toLocaleString("en");
-  lines.push(
-    `  ${count(states)} states, ${count(transitions)} transitions, ${passes} ${passes === 1 ? "pass" : "passes"}, ${seconds.toFixed(2)} s`,
-  );
-  if (verdict.verdict === "verified")
-    lines.push(`  two states taken for one with a probability below ${collisionBound.toExponential(0)}`);
-  return lines.map((line) => `${line}\n`).join("");
 }
