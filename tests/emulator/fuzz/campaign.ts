@@ -75,6 +75,7 @@ function summary(machine: Machine, { reason, guestExit, detail, instructions, cl
   assert.ok(ends.includes(reason), `ended by "${reason}"`);
   assert.ok(retired <= BUDGET, `${retired} instructions retired, ${BUDGET} allowed`);
   if (reason === "budget") assert.is(retired, BUDGET);
+  assert.ok(Number.isSafeInteger(clock), `the clock is at ${clock}`);
   return `${reason} ${guestExit ?? ""} ${detail ?? ""} after ${instructions.join("+")} at ${clock}: ${machine.hash()}`;
 }
 
