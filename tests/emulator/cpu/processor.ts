@@ -8,9 +8,12 @@ import {
   G_CPU,
   G_ERROR,
   G_LEFT,
+  G_OBSERVED,
   G_STATUS,
   G_VECTOR,
   JUMPED,
+  STATUS_NOT_IMPLEMENTED,
+  STATUS_SPLIT,
 } from "../../../emulator/cpu/core.ts";
 import {
   deliver,
@@ -259,6 +262,27 @@ export class Processor {
     return "next";
   }
 
+  /** As `runPartly`, one memory access a step, as an exploration does it. */
+  runSplit(bytes: string): string {
+    const { core } = this;
+    const { g, linear } = core;
+    core.g[G_OBSERVED] = 1;
+    linear.splitting = true;
+    for (;;) {
+      linear.access = 0;
+      linear.accessDone = false;
+      const outcome = this.runPartly(bytes);
+      if (outcome === "split") {
+        this.set(L.R_MICRO_INDEX, this.get(L.R_MICRO_INDEX) + 1);
+        continue;
+      }
+      core.i32.fill(0, g[G_CPU] + L.R_MICRO_INDEX, g[G_CPU] + L.R_MICRO_VALUES + L.MICRO_VALUES);
+      linear.splitting = false;
+      g[G_OBSERVED] = 0;
+      return outcome;
+    }
+  }
+
   /** Delivers a vector: "" or the exception that came of it, then without a trace. */
   deliver(vector: number, source: InterruptSource = "external", errorCode?: number): string {
     const before = this.state();
@@ -275,7 +299,7 @@ export class Processor {
   }
 
   /** Architectural state and RAM, without page tables' accessed and dirty bits (they are not undone). */
-  private state(): Buffer {
+  state(): Buffer {
     const { core } = this;
     const bytes = Buffer.from(core.memory.buffer);
     const block = bytes.subarray(L.PROCESSOR_BASE, L.PROCESSOR_BASE + L.PROCESSOR_SIZE);
@@ -286,7 +310,8 @@ export class Processor {
     const { g } = this.core;
     const status = g[G_STATUS];
     g[G_STATUS] = 0;
-    if (status === 2) return `not implemented: ${this.core.stopReason}`;
+    if (status === STATUS_SPLIT) return "split";
+    if (status === STATUS_NOT_IMPLEMENTED) return `not implemented: ${this.core.stopReason}`;
     const name = exceptionNames[g[G_VECTOR]!]!;
     return withErrorCode.has(name) ? `#${name}(${g[G_ERROR]!.toString(16)})` : `#${name}`;
   }
