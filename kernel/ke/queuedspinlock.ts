@@ -1,9 +1,22 @@
-// In-stack queued spin locks for callers at DISPATCH_LEVEL or above: first come, first served, each waiter on its own word.
+// In-stack queued spin locks: first come, first served, each waiter on its own word.
 
-import { dword, eax, ecx, edx, proc } from "#asm";
+import { al, byte, dword, eax, ecx, edx, esp, proc } from "#asm";
+import { KfLowerIrql, KfRaiseIrql } from "../hal/irql.ts";
+import { kernelBuild } from "../inc/build.ts";
+import { DISPATCH_LEVEL } from "../inc/irql.ts";
 import { KLOCK_QUEUE_HANDLE, KSPIN_LOCK_QUEUE, LOCK_QUEUE_OWNER, LOCK_QUEUE_WAIT } from "../inc/spinlock.ts";
+import {
+  checkAtLeastDispatch,
+  checkDispatch,
+  countAcquired,
+  KiCheckNotHeld,
+  KiNoteHeld,
+  KiNoteReleased,
+} from "./checks.ts";
 
 const { Next, Lock } = KLOCK_QUEUE_HANDLE.LockQueue;
+const { OldIrql } = KLOCK_QUEUE_HANDLE;
+const returnAddress = dword(esp);
 
 /**
  * VOID FASTCALL (SpinLock: ecx, LockHandle: edx). Join the queue for SpinLock and wait for the turn. The caller is at
@@ -14,6 +27,8 @@ export const KeAcquireInStackQueuedSpinLockAtDpcLevel = proc("KeAcquireInStackQu
   const LockHandle = edx;
   const Previous = eax;
 
+  checkAtLeastDispatch(a, SpinLock, returnAddress);
+  if (kernelBuild().checked) a.call(KiCheckNotHeld);
   a.mov(dword(LockHandle, Next), 0);
   a.mov(dword(LockHandle, Lock), SpinLock);
   a.mov(Previous, LockHandle);
@@ -21,6 +36,8 @@ export const KeAcquireInStackQueuedSpinLockAtDpcLevel = proc("KeAcquireInStackQu
   a.test(Previous, Previous);
   a.jnz("queue");
   a.or(dword(LockHandle, Lock), LOCK_QUEUE_OWNER);
+  countAcquired(a, false);
+  if (kernelBuild().checked) a.call(KiNoteHeld);
   a.ret();
   a.label("queue");
   a.or(dword(LockHandle, Lock), LOCK_QUEUE_WAIT);
@@ -29,6 +46,8 @@ export const KeAcquireInStackQueuedSpinLockAtDpcLevel = proc("KeAcquireInStackQu
   a.pause();
   a.test(dword(LockHandle, Lock), LOCK_QUEUE_WAIT);
   a.jnz("spin");
+  countAcquired(a, true);
+  if (kernelBuild().checked) a.call(KiNoteHeld);
   a.ret(); // whoever cleared WAIT has set OWNER
 });
 
@@ -41,6 +60,7 @@ export const KeReleaseInStackQueuedSpinLockFromDpcLevel = proc("KeReleaseInStack
   const SpinLock = edx;
   const Successor = eax;
 
+  if (kernelBuild().checked) a.call(KiNoteReleased);
   a.mov(SpinLock, dword(LockHandle, Lock));
   a.and(SpinLock, ~(LOCK_QUEUE_OWNER | LOCK_QUEUE_WAIT));
   a.mov(dword(LockHandle, Lock), SpinLock);
@@ -65,4 +85,28 @@ export const KeReleaseInStackQueuedSpinLockFromDpcLevel = proc("KeReleaseInStack
   a.mov(dword(LockHandle, Next), 0); // before the next line: after it the handle is the caller's again
   a.xor(dword(Successor, KSPIN_LOCK_QUEUE.Lock), LOCK_QUEUE_WAIT | LOCK_QUEUE_OWNER); // no LOCK: only we write it now
   a.ret();
+});
+
+/**
+ * VOID FASTCALL (SpinLock: ecx, LockHandle: edx). Raise to DISPATCH_LEVEL, from there or below, and join the queue. The handle
+ * keeps the level to go back to.
+ */
+export const KeAcquireInStackQueuedSpinLock = proc("KeAcquireInStackQueuedSpinLock", (a) => {
+  a.push(ecx);
+  a.push(edx);
+  a.mov(ecx, DISPATCH_LEVEL);
+  a.call(KfRaiseIrql); // first: a DPC of ours that wants the lock must not come between
+  a.pop(edx);
+  a.pop(ecx);
+  a.mov(byte(edx, OldIrql), al);
+  a.jmp(KeAcquireInStackQueuedSpinLockAtDpcLevel);
+});
+
+/** VOID FASTCALL (LockHandle: ecx). Release, then go back to the level that the handle has kept. */
+export const KeReleaseInStackQueuedSpinLock = proc("KeReleaseInStackQueuedSpinLock", (a) => {
+  checkDispatch(a, ecx, returnAddress);
+  a.push(dword(ecx, OldIrql)); // its low byte
+  a.call(KeReleaseInStackQueuedSpinLockFromDpcLevel);
+  a.pop(ecx);
+  a.jmp(KfLowerIrql); // last: a DPC that comes now may want the lock
 });

@@ -1,0 +1,32 @@
+// Bug check codes and their names.
+
+export const IRQL_NOT_DISPATCH_LEVEL = 0x08;
+export const IRQL_NOT_GREATER_OR_EQUAL = 0x09;
+export const IRQL_NOT_LESS_OR_EQUAL = 0x0a;
+export const SPIN_LOCK_ALREADY_OWNED = 0x0f;
+export const SPIN_LOCK_NOT_OWNED = 0x10;
+export const HAL_INITIALIZATION_FAILED = 0x5c;
+export const UNEXPECTED_KERNEL_MODE_TRAP = 0x7f;
+export const NMI_HARDWARE_FAILURE = 0x80;
+export const SPIN_LOCK_INIT_FAILURE = 0x81;
+export const TIMER_OR_DPC_INVALID = 0xc7;
+export const IRQL_UNEXPECTED_VALUE = 0xc8;
+
+/** What the second line of a stop screen says. */
+export const bugCheckNames: readonly (readonly [code: number, name: string])[] = [
+  [IRQL_NOT_DISPATCH_LEVEL, "IRQL_NOT_DISPATCH_LEVEL"],
+  [IRQL_NOT_GREATER_OR_EQUAL, "IRQL_NOT_GREATER_OR_EQUAL"],
+  [IRQL_NOT_LESS_OR_EQUAL, "IRQL_NOT_LESS_OR_EQUAL"],
+  [SPIN_LOCK_ALREADY_OWNED, "SPIN_LOCK_ALREADY_OWNED"],
+  [SPIN_LOCK_NOT_OWNED, "SPIN_LOCK_NOT_OWNED"],
+  [HAL_INITIALIZATION_FAILED, "HAL_INITIALIZATION_FAILED"],
+  [UNEXPECTED_KERNEL_MODE_TRAP, "UNEXPECTED_KERNEL_MODE_TRAP"],
+  [NMI_HARDWARE_FAILURE, "NMI_HARDWARE_FAILURE"],
+  [SPIN_LOCK_INIT_FAILURE, "SPIN_LOCK_INIT_FAILURE"],
+  [TIMER_OR_DPC_INVALID, "TIMER_OR_DPC_INVALID"],
+  [IRQL_UNEXPECTED_VALUE, "IRQL_UNEXPECTED_VALUE"],
+];
+
+/** IRQL_UNEXPECTED_VALUE, parameter 1, low byte: what returned at another level. */
+export const UNEXPECTED_FROM_ISR = 0x03;
+export const UNEXPECTED_FROM_DPC = 0x11;
