@@ -337,4 +337,9 @@ reset("a SIPI starts a waiting processor at its page, and only such a one", () =
   assert.is(p.get(L.R_ACTIVITY), L.RUNNING);
 });
 
-for (const it of [privilege, control, flags, identity, checks, reset]) it.run();
+privilege.run();
+control.run();
+flags.run();
+identity.run();
+checks.run();
+reset.run();
