@@ -1,6 +1,8 @@
 // A part of the campaigns of `npm run fuzz` that takes seconds; the numbers are those of the whole ones.
+import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { filesUnder, ROOT } from "../../house/tree.ts";
 import type { Causes } from "./campaign.ts";
 import { mutants, report, strings } from "./campaigns.ts";
 
@@ -20,6 +22,15 @@ test("random instruction strings end in one of the machine's ways, the same way 
 
 test("mutants of real programs end in one of the machine's ways, the same way twice", () => {
   assert.is(count(mutants(0, MUTANTS)), MUTANTS);
+});
+
+test("no exception is caught anywhere in the machine: none can hide", () => {
+  const sources = filesUnder("emulator", /\.ts$/);
+  assert.ok(sources.length > 50);
+  assert.equal(
+    sources.filter((file) => /\bcatch\b/.test(readFileSync(ROOT + file, "utf8"))),
+    [],
+  );
 });
 
 test.run();
