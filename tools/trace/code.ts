@@ -9,7 +9,7 @@ export interface CodeLine {
   readonly length: number;
 }
 
-const BYTES_WIDTH = 8 * 3;
+const BYTES_WIDTH = 10 * 3 - 1;
 const TEXT_WIDTH = 44;
 
 /** The instruction that `bytes` begin with, at a linear address; bytes that are none are shown as data. */
