@@ -8,14 +8,15 @@ const MEMORY_BYTES = 0x100000;
 const NOBODY = 0;
 const READ_ONLY = 1;
 const WRITABLE = 2;
+const CODE = 4;
 /** Low bits of an address that lock code keeps flags in. */
 const FLAG_BITS = 3;
 
 export class Blueprint {
   private readonly image: Image;
   private readonly words: ReadonlyMap<number, string>;
-  /** Of each byte: NOBODY, READ_ONLY or WRITABLE. */
-  private readonly data = new Uint8Array(MEMORY_BYTES);
+  /** Of each byte: NOBODY, READ_ONLY, WRITABLE or CODE. */
+  private readonly uses = new Uint8Array(MEMORY_BYTES);
 
   constructor({ image, words, name }: Scenario) {
     this.image = image;
@@ -26,15 +27,21 @@ export class Blueprint {
         throw new ScenarioError(
           `${name}: ${section.name} ends at ${hex(address + size)}; 1 MiB is what a scenario has`,
         );
-      if (!execute) this.data.fill(write ? WRITABLE : READ_ONLY, address, address + size);
+      this.uses.fill(execute ? CODE : write ? WRITABLE : READ_ONLY, address, address + size);
     }
   }
 
   /** Whether all these bytes are somebody's data, and may be written if that is what is wanted. */
   isData(address: number, bytes: number, write: boolean): boolean {
-    const least = write ? WRITABLE : READ_ONLY;
-    for (let byte = address; byte < address + bytes; byte++) if ((this.data[byte] ?? NOBODY) < least) return false;
+    for (let byte = address; byte < address + bytes; byte++) {
+      const use = this.uses[byte] ?? NOBODY;
+      if (use !== WRITABLE && (write || use !== READ_ONLY)) return false;
+    }
     return true;
+  }
+
+  isCode(eip: number): boolean {
+    return this.uses[eip] === CODE;
   }
 
   /** The name of a word of data: `handle0.Next`. */

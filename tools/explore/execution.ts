@@ -100,6 +100,7 @@ export class Execution implements StepWatcher {
           set: (index, value) => this.rewinder.setMonitor(base + index, value),
         },
         dword: (address) => this.rewinder.dword(address),
+        isShared: (address) => this.shared[address >>> 2] === 1,
         nameOf: (address) => this.blueprint.nameOf(address),
         violated: (property, message) => {
           if (!this.lenient) this.violate(property, message);
@@ -256,6 +257,8 @@ export class Execution implements StepWatcher {
     if (hooks) for (const hook of hooks) hook(this.processor);
     const obstacle = instruction && obstacles.get(instruction.form.mnemonic);
     if (obstacle && !this.violation) this.obstacle = `${obstacle} at ${this.blueprint.whereIs(eip)}`;
+    if (!this.blueprint.isCode(eip))
+      this.violate("memory safety", `P${this.processor} runs at ${hex(eip)}, which is no code`);
   }
 
   mayAccess(kind: AccessKind, address: number, bytes: number): boolean {
@@ -264,9 +267,10 @@ export class Execution implements StepWatcher {
     const first = address >>> 2;
     const last = (address + bytes - 1) >>> 2;
     if (!this.blueprint.isData(address, bytes, write)) return this.refuse(kind, address);
-    const isShared = this.touch(first, write) || (last !== first && this.touch(last, write));
+    this.touch(first, write);
+    if (last !== first) this.touch(last, write);
     if (this.sharing) return this.stop();
-    if (!isShared || this.permitted) return true;
+    if (this.permitted || (this.shared[first] === 0 && this.shared[last] === 0)) return true;
     this.nextKind[this.processor] = STEP_KINDS.indexOf(kind);
     this.nextAddress[this.processor] = address;
     return this.stop();
@@ -287,17 +291,15 @@ export class Execution implements StepWatcher {
     return false;
   }
 
-  /** Notes who touches a word; true if it is shared. */
-  private touch(word: number, write: boolean): boolean {
-    if (this.shared[word] === 1) return true;
+  /** Notes who touches a word, and whether that makes it a shared one. */
+  private touch(word: number, write: boolean): void {
+    if (this.shared[word] === 1) return;
     const by = (this.touched[word]! | (1 << this.processor)) >>> 0;
     this.touched[word] = by;
     if (write) this.written[word] = 1;
-    if (this.written[word] === 1 && (by & (by - 1)) !== 0) {
-      this.shared[word] = 1;
-      this.sharing = true;
-    }
-    return this.sharing;
+    if (this.written[word] === 0 || (by & (by - 1)) === 0) return;
+    this.shared[word] = 1;
+    this.sharing = true;
   }
 
   private refuse(kind: AccessKind, address: number): false {

@@ -21,7 +21,7 @@ export interface Failure {
   readonly version: typeof FAILURE_VERSION;
   readonly scenario: ScenarioOptions & { readonly name: string };
   readonly options: { readonly model: Model };
-  /** Hash of the scenario's memory image: sixteen hexadecimal digits. Another image would be another program. */
+  /** State hash before the first instruction: sixteen hexadecimal digits. Another one would be another program. */
   readonly image: string;
   /** Addresses of the words whose accesses are visible steps. */
   readonly shared: readonly number[];

@@ -40,7 +40,7 @@ export function lockMonitor(marks: LockMarks): Monitor {
     // A phase for each of 32 processors, the length of the queue, and the queue.
     words: 2 * MOST_PROCESSORS + 1,
     demands: {
-      [USED]: "the section is empty: nothing in it touches memory that processors share, so the lock protects nothing",
+      [USED]: "the section is empty: nothing in it writes memory that processors share, so the lock protects nothing",
       [CONTENDED]: "no processor ever wants the lock while another has it: this proves nothing about the lock",
     },
     watch: (watch) => watchLock(marks, watch),
@@ -122,7 +122,7 @@ function watchLock(marks: LockMarks, watch: Watch): Hooks {
       noteContention(processor);
     },
     access(processor, kind, address) {
-      if (isInside(processor)) watch.saw(USED);
+      if (phase(processor) === INSIDE && kind !== "read" && watch.isShared(address)) watch.saw(USED);
       if (address === marks.fifo && kind !== "read" && wantsIn(processor)) join(processor);
       checkHandles(processor, address);
     },

@@ -17,6 +17,8 @@ export interface Watch {
   readonly words: MonitorWords;
   /** A doubleword of RAM, unsigned. */
   dword(address: number): number;
+  /** Whether processors are known to share a doubleword. */
+  isShared(address: number): boolean;
   /** A name for an address of data. */
   nameOf(address: number): string;
   /** A property does not hold now: why, in a sentence. Only the first one of a step counts. */

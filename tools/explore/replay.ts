@@ -3,7 +3,7 @@
 import { layout } from "#emulator";
 import { Execution, READY, type Recorder } from "./execution.ts";
 import { type Decision, FAILURE_VERSION, type Failure } from "./failure.ts";
-import { type Scenario, ScenarioError } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
 import { nobodyGoesOn, PROGRESS } from "./search.ts";
 import { hex } from "./text.ts";
 import type { Model } from "./verdict.ts";
@@ -73,8 +73,7 @@ export function record(
     ending = execution.advance(processor);
   }
   const seen = violationNow(execution, ending);
-  if (!seen)
-    throw new ScenarioError(`${scenario.name}: the schedule ${schedule.join(" ")} violates nothing when taken again`);
+  if (!seen) throw new Error(`${scenario.name}: the schedule ${schedule.join(" ")} violates nothing when taken again`);
   const { name, processors, rounds, mutant } = scenario;
   return {
     version: FAILURE_VERSION,

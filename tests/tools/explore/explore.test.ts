@@ -231,6 +231,23 @@ test("an access to nobody's memory is a violation, with the place and the addres
   );
 });
 
+test("running where no code is is a violation, with the address", () => {
+  const [violation] = explore(
+    programs(
+      [
+        program(
+          (a) => a.mov(eax, 0x300),
+          (a) => a.jmp(eax),
+        ),
+        program(load(x, r0)),
+      ],
+      WORDS,
+    ),
+  ).violations;
+  assert.is(violation?.property, "memory safety");
+  assert.is(violation?.message, "P0 runs at 0x00000300, which is no code");
+});
+
 test("an exception is a violation, with the place", () => {
   const [violation] = explore(programs([program((a) => a.ud2()), program(load(x, r0))], WORDS)).violations;
   assert.is(violation?.property, "no exception");
@@ -269,7 +286,9 @@ function unlocked(section: Body, other: Body): () => unknown {
     a.label("enter");
     section(a);
     a.label("leave");
-    a.nop();
+    a.push(eax); // as a call of the releasing routine would
+    a.pop(eax);
+    a.lock.or(dword(y), 0);
     a.label("released");
     a.hlt();
   };
