@@ -184,6 +184,60 @@ const storeBurst: Burst = (core, instruction, width, count) => {
   return count;
 };
 
+/** An element of plain RAM, zero-extended or int32. */
+function elementAt({ u8, i32 }: Core, at: number, width: Width): number {
+  if (width === 1) return u8[at];
+  if (width === 2) return u8[at] | (u8[at + 1] << 8);
+  return (at & 3) === 0 ? i32[at >> 2] : u8[at] | (u8[at + 1] << 8) | (u8[at + 2] << 16) | (u8[at + 3] << 24);
+}
+
+/** Compares upwards until REPE or REPNE ends, the last element included. */
+const compareBurst: Burst = (core, instruction, width, count) => {
+  if (step(core, width) < 0) return 0;
+  const segment = sourceSegment(instruction);
+  const [source, destination] = [offsetIn(core, R_ESI, instruction), offsetIn(core, R_EDI, instruction)];
+  count = Math.min(count, roomFor(core, segment, source, instruction, width));
+  count = Math.min(count, roomFor(core, ES, destination, instruction, width));
+  if (count < 2) return 0;
+  const right = core.linear.readPointer(linearBase(core, ES, destination));
+  if (right < 0) return 0;
+  const left = core.linear.readPointer(linearBase(core, segment, source));
+  if (left < 0) return 0;
+  const whileEqual = instruction.repeat === 0xf3;
+  let done = 0;
+  let a = 0;
+  let b = 0;
+  do {
+    a = elementAt(core, left + done * width, width);
+    b = elementAt(core, right + done * width, width);
+    done++;
+  } while (done < count && (a === b) === whileEqual);
+  move(core, R_ESI, instruction, done * width);
+  move(core, R_EDI, instruction, done * width);
+  compare(core, a, b, width);
+  return done;
+};
+
+const scanBurst: Burst = (core, instruction, width, count) => {
+  if (step(core, width) < 0) return 0;
+  const destination = offsetIn(core, R_EDI, instruction);
+  count = Math.min(count, roomFor(core, ES, destination, instruction, width));
+  if (count < 2) return 0;
+  const right = core.linear.readPointer(linearBase(core, ES, destination));
+  if (right < 0) return 0;
+  const a = readRegister(core, R_EAX, width);
+  const whileEqual = instruction.repeat === 0xf3;
+  let done = 0;
+  let b = 0;
+  do {
+    b = elementAt(core, right + done * width, width);
+    done++;
+  } while (done < count && (a === b) === whileEqual);
+  move(core, R_EDI, instruction, done * width);
+  compare(core, a, b, width);
+  return done;
+};
+
 interface Repetition {
   /** CMPS and SCAS: REPE goes on while ZF is set, REPNE while it is clear. */
   readonly compares?: boolean;
@@ -232,8 +286,8 @@ function stringInstruction(one: Iteration, { compares = false, port = false, bur
 }
 
 export const moveString = stringInstruction(moveOne, { burst: moveBurst });
-export const compareString = stringInstruction(compareOne, { compares: true });
-export const scanString = stringInstruction(scanOne, { compares: true });
+export const compareString = stringInstruction(compareOne, { compares: true, burst: compareBurst });
+export const scanString = stringInstruction(scanOne, { compares: true, burst: scanBurst });
 export const loadString = stringInstruction(loadOne);
 export const storeString = stringInstruction(storeOne, { burst: storeBurst });
 export const inputString = stringInstruction(inputOne, { port: true });

@@ -141,25 +141,41 @@ repeated("a count of zero does nothing and touches nothing", () => {
   assert.is(p.core.g[G_LEFT], 1000);
 });
 
-/** Title, instruction, ECX left of 5 when the fourth of five bytes differs (and only the last two are AL), ZF. */
-for (const [title, bytes, ecx, zf] of [
-  ["REPE CMPSB stops behind the first difference", "F3 A6", 1, 0],
-  ["REPNE CMPSB stops behind the first match", "F2 A6", 4, ZF],
-  ["REPE SCASB", "F3 AE", 4, 0],
-  ["REPNE SCASB finds AL", "F2 AE", 1, ZF],
-] as const)
-  repeated(title, () => {
-    const p = start(Processor.flat(), 5).set(L.R_EAX, 0x7a);
-    p.poke32(SOURCE, 0x44332211, 0x7a).poke32(TARGET, 0x7a332211, 0x7a);
-    assert.is(p.run(bytes), "next");
-    assert.is(p.get(L.R_ECX), ecx);
-    assert.is(p.core.eflags() & ZF, zf);
-  });
+/** Instruction, where the two strings first differ or AL is found, ECX left of 3,000 elements, ZF. */
+for (const observed of [0, 1])
+  for (const [title, bytes, at, ecx, zf] of [
+    ["REPE CMPSB stops behind the first difference", "F3 A6", 2500, 499, 0],
+    ["REPE CMPSB of equal strings goes to the end", "F3 A6", 5000, 0, ZF],
+    ["REPE CMPSW", "66 F3 A7", 1001, 2499, 0],
+    ["REPE CMPSD at odd addresses", "F3 A7", 9001, 749, 0],
+    ["REPNE SCASB finds AL", "F2 AE", 2500, 499, ZF],
+    ["REPNE SCASB without one goes to the end", "F2 AE", 5000, 0, 0],
+    ["REPE SCASB stops behind the first other byte", "F3 AE", 0, 2998, 0],
+  ] as const)
+    repeated(`${title}, ${observed === 1 ? "element by element" : "in bursts"}`, () => {
+      const [source, target] = [0x20001, 0x30003];
+      const p = start(Processor.flat(), 3000, source, target).set(L.R_EAX, 0x80);
+      p.core.g[G_OBSERVED] = observed;
+      p.core.g[G_LEFT] = 5000;
+      p.core.u8[p.core.layout.ramBase + target + at] = 0x80;
+      if (at === 0) p.core.u8[p.core.layout.ramBase + target + 1] = 0x81;
+      assert.is(p.run(bytes), "next");
+      assert.is(p.get(L.R_ECX), ecx);
+      assert.is(p.core.eflags() & ZF, zf);
+      assert.is(p.core.g[G_LEFT], 5000 - (3000 - ecx) + 1);
+    });
 
-repeated("REPE CMPS to the end leaves ZF set, and the flags are those of the last element", () => {
+repeated("REPE CMPS to the end leaves the flags of the last element", () => {
   const p = start(Processor.flat(), 2).poke32(SOURCE, 1, 2).poke32(TARGET, 1, 3);
   assert.is(p.run("F3 A7"), "next");
   assert.is(p.core.eflags() & 0x8d5, 0x95);
+});
+
+repeated("REPNE CMPS stops behind the first match", () => {
+  const p = start(Processor.flat(), 9).poke32(SOURCE, 1, 2, 3).poke32(TARGET, 3, 2, 1);
+  assert.is(p.run("F2 A7"), "next");
+  assert.is(p.get(L.R_ECX), 7);
+  assert.is(p.core.eflags() & ZF, ZF);
 });
 
 const ports = suite("IN, OUT, INS, OUTS");
