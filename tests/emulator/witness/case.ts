@@ -1,5 +1,6 @@
 // One witnessed instruction: its bytes, where they lie, and everything it starts from.
 import type { Form } from "../../../emulator/isa/index.ts";
+import { PAGE, SMALL_CODE_LIMIT } from "./arena.ts";
 
 /** Bytes put into the arena before the instruction, and looked at after it. Nowhere but in pages that hold something. */
 export interface Window {
@@ -39,6 +40,8 @@ export const hasPrefix = (code: readonly number[], prefix: number): boolean =>
     )
     .includes(prefix);
 
-/** Does the instruction iterate, and leave room behind it in its page? Only such a case can be run at once. */
+/** Does the instruction iterate, and can something be run behind it in its page and segment? Then it can be run at once. */
 export const canRunAtOnce = ({ form, code, place }: Pick<Case, "form" | "code" | "place">): boolean =>
-  form.repeatable && (hasPrefix(code, 0xf2) || hasPrefix(code, 0xf3)) && (place & 0xfff) + code.length + 2 <= 0x1000;
+  form.repeatable &&
+  (hasPrefix(code, 0xf2) || hasPrefix(code, 0xf3)) &&
+  (place & (PAGE - 1)) + code.length + 2 <= SMALL_CODE_LIMIT;

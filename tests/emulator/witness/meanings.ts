@@ -91,7 +91,7 @@ function prepareFrame(draft: Draft): void {
   const from = draft.selectors[SS]! === A.FLAT_DATA ? A.ARENA : 0;
   const near = random.chance(25) ? 4 * A.PAGE : 0;
   const top = near + (near === 0 ? 0xe00 + random.below(0x1200) : random.below(0x60));
-  const frame = near + (random.chance(30) ? top - 0x40 + random.below(0x80) : 0x200 + random.below(0xc00));
+  const frame = random.chance(30) ? top - 0x40 + random.below(0x80) : near + 0x200 + random.below(0xc00);
   draft.set(ESP, from + top, bits);
   draft.set(EBP, from + frame, bits);
   draft.fill(A.ARENA + top - 33 * width, 33 * width);

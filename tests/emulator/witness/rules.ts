@@ -51,7 +51,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     covers: (_, host, ours, found) => stackCameFirst(host, ours, found),
   },
   "outer-stack-first": {
-    why: "a far return to a more privileged selector is #GP in the manual; AMD reads the other stack's pointer before it looks",
+    why: "a far return or IRET to a more privileged selector is #GP in the manual; AMD reads the other stack's pointer before it looks",
     covers: (_, host, ours, found) => stackCameFirst(host, ours, found),
   },
   "trap-in-a-virtual-machine": {
