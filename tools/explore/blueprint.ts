@@ -40,6 +40,11 @@ export class Blueprint {
     return true;
   }
 
+  /** The doublewords that hold data. */
+  dataAddresses(): number[] {
+    return Array.from({ length: MEMORY_BYTES / 4 }, (_, word) => word * 4).filter((at) => this.isData(at, 4, false));
+  }
+
   isCode(eip: number): boolean {
     return this.uses[eip] === CODE;
   }

@@ -13,9 +13,10 @@ import type { ExploreOptions, Model, Verdict, Violation } from "./verdict.ts";
  * ScenarioError for a scenario that proves nothing: an empty section, or processors that never contend.
  */
 export function explore(scenario: Scenario, options: ExploreOptions = {}): Verdict {
-  const { model = "sc", maxStates = Number.POSITIVE_INFINITY, progress } = options;
+  const { model = "sc", maxStates = Number.POSITIVE_INFINITY, everyAccess = false, progress } = options;
   const started = performance.now();
   const execution = new Execution(scenario);
+  if (everyAccess) for (const address of execution.blueprint.dataAddresses()) execution.share(address);
   const { found, passes } = searchAll(execution, scenario, { maxStates, progress });
   const shared = execution.sharedAddresses();
   const violations = found.ending === "unfinished" ? [] : violationsOf(found, scenario, shared, model);

@@ -12,6 +12,8 @@ export interface ExploreOptions {
   readonly model?: Model;
   /** Stop with the verdict `bounded` after so many states of one pass; default: no bound. */
   readonly maxStates?: number;
+  /** Every access to data is a visible step, also to words that nobody else touches: slower, and must find the same. */
+  readonly everyAccess?: boolean;
   /** Called now and then with the number of states found, for a status line. */
   readonly progress?: (states: number) => void;
 }

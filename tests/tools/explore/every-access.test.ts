@@ -1,0 +1,36 @@
+// Running ahead through private instructions loses nothing: with every access a step of its own the search finds the same.
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { explore, type Verdict } from "#explore";
+import { mutantsOf, scenarioByName, scenarioNames } from "../../../tools/scenarios/index.ts";
+
+const test = suite("every access a step");
+
+/** What must not depend on which steps are visible. */
+function findings({ verdict, violations, outcomes }: Verdict): unknown {
+  return { verdict, violated: violations.map(({ property }) => property).sort(), outcomes };
+}
+
+for (const name of scenarioNames) {
+  for (const mutant of [undefined, ...mutantsOf(name).keys()]) {
+    test(`${name} ${mutant ?? "as it is"}: the same verdict, violations and outcomes`, () => {
+      const few = explore(scenarioByName(name, { mutant }));
+      const all = explore(scenarioByName(name, { mutant }), { everyAccess: true });
+      assert.equal(findings(all), findings(few));
+      assert.ok(all.states > few.states);
+    });
+  }
+}
+
+test("two rounds and three processors agree as well", () => {
+  for (const [processors, rounds] of [
+    [2, 2],
+    [3, 1],
+  ] as const) {
+    const scenario = scenarioByName("spin-lock", { processors, rounds });
+    assert.equal(findings(explore(scenario, { everyAccess: true })), findings(explore(scenario)));
+  }
+});
+
+test.run();
