@@ -3,7 +3,7 @@
 import { writeElf } from "./elf.ts";
 import { listing } from "./listing.ts";
 import type { Site, SourceLine } from "./site.ts";
-import { Address, type AddressLike, type LinkSymbol } from "./symbols.ts";
+import { Address, type AddressLike, type Data, type LinkSymbol, type Procedure } from "./symbols.ts";
 
 /** A stretch of memory of one kind. `bytes` is empty for `.bss`, whose `size` bytes are zeros. */
 export interface ImageSection {
@@ -41,6 +41,7 @@ export interface ImageContents {
   readonly symbols: readonly ImageSymbol[];
   readonly lines: readonly Line[];
   readonly addressOf: (symbol: LinkSymbol) => number;
+  readonly has: (symbol: Procedure | Data) => boolean;
 }
 
 /** What `link` makes: an executable, and what is known of it. */
@@ -56,6 +57,7 @@ export class Image {
   /** In the order of their addresses. */
   readonly lines: readonly Line[];
   readonly #addressOf: (symbol: LinkSymbol) => number;
+  readonly #has: (symbol: Procedure | Data) => boolean;
   readonly #extents: readonly ImageSymbol[];
   readonly #byName: ReadonlyMap<string, ImageSymbol>;
   #elf: Uint8Array | undefined;
@@ -67,6 +69,7 @@ export class Image {
     this.symbols = contents.symbols.toSorted((a, b) => a.address - b.address);
     this.lines = contents.lines.toSorted((a, b) => a.address - b.address);
     this.#addressOf = contents.addressOf;
+    this.#has = contents.has;
     this.#extents = this.symbols.filter(({ kind }) => kind !== "label");
     this.#byName = new Map(this.symbols.map((symbol) => [symbol.name, symbol]));
   }
@@ -83,6 +86,11 @@ export class Image {
       return this.#addressOf(symbol.symbol) - (less ? this.#addressOf(less) : 0) + addend;
     }
     return this.#addressOf(symbol);
+  }
+
+  /** Whether a routine or variable, by value, has an address in this image or in one that it was linked against. */
+  has(symbol: Procedure | Data): boolean {
+    return this.#has(symbol);
   }
 
   /** The routine or variable that an address lies in, with the bytes from its start; undefined where there is none. */

@@ -25,12 +25,14 @@ export interface LinkOptions {
   readonly stackSize?: number;
   /** Routines and data that nothing refers to and that shall be in the image all the same. */
   readonly include?: readonly (Procedure | Data)[];
+  /** An image that is in memory already: what it holds is not linked again, and references to it go there. */
+  readonly against?: Image;
 }
 
 /** Link `main` and everything it reaches into an image. The same program gives the same bytes. */
 export function link(main: Procedure, options: LinkOptions = {}): Image {
   const site = callSite(link);
-  const { base = 0x100000, load = base, stackSize = 4096, include = [] } = options;
+  const { base = 0x100000, load = base, stackSize = 4096, include = [], against } = options;
   for (const [name, address] of Object.entries({ base, load })) {
     if (Number.isInteger(address) && address >= 0 && address < FOUR_GIB) continue;
     throw new AssemblyError(site, `${name} is ${address}; an address is a whole number from 0 to 0xffffffff`);
@@ -40,7 +42,7 @@ export function link(main: Procedure, options: LinkOptions = {}): Image {
   }
   const entry = options.start ? startStub(main, options.start, stackSize) : main;
   const header = options.multiboot === false ? [] : [multibootHeader];
-  const parts = reach([...header, entry, main, ...include]);
+  const parts = reach([...header, entry, main, ...include], against);
   refuseEqualNames(parts.map(({ symbol }) => symbol));
 
   const groups = sectionNames.map((name) => ({ name, parts: parts.filter((part) => sectionOf(part) === name) }));
@@ -49,7 +51,7 @@ export function link(main: Procedure, options: LinkOptions = {}): Image {
   if (end > FOUR_GIB) {
     throw new AssemblyError(site, `the image ends ${end - FOUR_GIB} bytes beyond 4 GiB; a lower base will do`);
   }
-  const addresses = new Addresses(placed.addresses, parts);
+  const addresses = new Addresses(placed.addresses, parts, against);
   return new Image({
     entry: addresses.of(entry, site),
     load: load - base,
@@ -59,6 +61,7 @@ export function link(main: Procedure, options: LinkOptions = {}): Image {
     symbols: parts.flatMap((part) => symbolsOf(part, addresses)),
     lines: parts.flatMap((part) => linesOf(part, addresses)),
     addressOf: (symbol) => addresses.of(symbol, callSite(Image.prototype.addressOf)),
+    has: (symbol) => addresses.has(symbol),
   });
 }
 
@@ -90,8 +93,8 @@ function partOf(symbol: Procedure | Data): Part {
   return { symbol, size, align, bytes: values?.bytes ?? [], fixups };
 }
 
-/** The roots and all they refer to, in the order in which the references are met. */
-function reach(roots: readonly (Procedure | Data)[]): readonly Part[] {
+/** The roots and all they refer to that is not in memory already, in the order in which the references are met. */
+function reach(roots: readonly (Procedure | Data)[], against?: Image): readonly Part[] {
   const parts = new Map<Procedure | Data, Part | null>(roots.map((root) => [root, null]));
   for (const symbol of parts.keys()) {
     const part = partOf(symbol);
@@ -99,7 +102,7 @@ function reach(roots: readonly (Procedure | Data)[]): readonly Part[] {
     for (const { address } of part.fixups) {
       for (const target of [address.symbol, address.less]) {
         const owner = target instanceof Label ? target.procedure : target;
-        if (owner && !parts.has(owner)) parts.set(owner, null);
+        if (owner && !parts.has(owner) && !against?.has(owner)) parts.set(owner, null);
       }
     }
   }
@@ -153,16 +156,24 @@ function alignUp(address: number, align: number): number {
 class Addresses {
   readonly #placed: ReadonlyMap<Procedure | Data, number>;
   readonly #labels: ReadonlyMap<Procedure | Data, ReadonlyMap<string, number>>;
+  readonly #against: Image | undefined;
 
-  constructor(placed: ReadonlyMap<Procedure | Data, number>, parts: readonly Part[]) {
+  constructor(placed: ReadonlyMap<Procedure | Data, number>, parts: readonly Part[], against?: Image) {
     this.#placed = placed;
+    this.#against = against;
     this.#labels = new Map(parts.flatMap(({ symbol, fragment }) => (fragment ? [[symbol, fragment.labels]] : [])));
+  }
+
+  /** Whether a routine or variable has an address, here or in the image that was there before. */
+  has(symbol: Procedure | Data): boolean {
+    return this.#placed.has(symbol) || this.#against?.has(symbol) === true;
   }
 
   /** The address of a symbol; `site` is who asks, for the error. */
   of(symbol: LinkSymbol, site: Site): number {
     const owner = symbol instanceof Label ? symbol.procedure : symbol;
     const address = this.#placed.get(owner);
+    if (address === undefined && this.#against?.has(owner)) return this.#against.addressOf(symbol);
     if (address === undefined)
       throw new AssemblyError(site, `${symbol.name} is not in the image: nothing refers to it`);
     if (!(symbol instanceof Label)) return address;
