@@ -26,6 +26,8 @@ const APIC = 1 << 9;
 const PGE = 1 << 13;
 const CMOV = 1 << 15;
 const FEATURES = PSE | TSC | MSR | CX8 | PGE | CMOV;
+/** What leaf 1 says in EDX where the local APIC has not been turned off. */
+export const FEATURES_WITH_APIC = FEATURES | APIC;
 
 // Model-specific registers (vol. 4).
 const IA32_TIME_STAMP_COUNTER = 0x10;

@@ -5,8 +5,10 @@
 //
 // RAM is not found here: the processors reach it by themselves, and ask the board for every other physical address.
 import type { Bus, Core } from "../cpu/core.ts";
+import { CMOS_DATA, CMOS_INDEX, Cmos } from "../devices/cmos.ts";
 import { DEBUG_CONSOLE_PORT, DEBUG_EXIT_PORT, DebugPorts, POST_PORT } from "../devices/debugports.ts";
 import type { PortDevice } from "../devices/device.ts";
+import { FirmwareConfiguration, FWCFG_DATA, FWCFG_SELECTOR } from "../devices/fwcfg.ts";
 import { IoApic } from "../devices/ioapic.ts";
 import { LocalApics } from "../devices/lapic.ts";
 import { PIC_ELCR, PIC_MASTER, PIC_SLAVE, Pic } from "../devices/pic.ts";
@@ -46,6 +48,8 @@ export interface BoardHooks {
 export interface BoardOptions {
   /** The serial port's OUT2 gates its interrupt, as on most AT boards. */
   readonly out2GatesInterrupt?: boolean;
+  /** A ROM that ends at 4 GiB. (What of it also shows below 1 MiB lies in RAM pages that cannot be written.) */
+  readonly rom?: Uint8Array;
 }
 
 type Width = 1 | 2 | 4;
@@ -59,6 +63,7 @@ const GSI_PIT = 2;
 /** Bit 11 of IA32_APIC_BASE (10.4.4). */
 const APIC_BASE_ENABLED = 0x800;
 const PAGE_OFFSET = L.PAGE - 1;
+const FOUR_GIB = 2 ** 32;
 const ALL_ONES = { 1: 0xff, 2: 0xffff, 4: -1 } as const;
 
 /** Everything outside the processors, wired together. */
@@ -69,6 +74,9 @@ export class Board implements Bus {
   readonly pit: Pit;
   readonly uart: Uart;
   readonly resetPorts: ResetPorts;
+  readonly cmos: Cmos;
+  readonly firmwareConfiguration: FirmwareConfiguration;
+  readonly #rom: Uint8Array;
   readonly #core: Core;
   readonly #hooks: BoardHooks;
   readonly #processors: number;
@@ -80,6 +88,7 @@ export class Board implements Bus {
     this.#core = core;
     this.#hooks = hooks;
     this.#processors = core.layout.processors;
+    this.#rom = options.rom ?? new Uint8Array(0);
     const changed = () => hooks.stopSoon();
     const notImplemented = (name: string) => hooks.notImplemented(name);
 
@@ -110,6 +119,8 @@ export class Board implements Bus {
       { out2GatesInterrupt: options.out2GatesInterrupt },
     );
     this.resetPorts = new ResetPorts(core, { reset: (why) => hooks.reset(why) });
+    this.cmos = new Cmos(core, core.layout.ramSize, { notImplemented });
+    this.firmwareConfiguration = new FirmwareConfiguration(core);
     const debugPorts = new DebugPorts({ debug: (byte) => hooks.debug(byte) });
 
     this.#claim(this.pic, PIC_MASTER, 2);
@@ -124,6 +135,10 @@ export class Board implements Bus {
     this.#claim(this.resetPorts, KEYBOARD_COMMAND, 1);
     this.#claim(this.resetPorts, SYSTEM_PORT_A, 1);
     this.#claim(this.resetPorts, RESET_CONTROL_PORT, 1);
+    this.#claim(this.cmos, CMOS_INDEX, 1);
+    this.#claim(this.cmos, CMOS_DATA, 1);
+    this.#claim(this.firmwareConfiguration, FWCFG_SELECTOR, 1);
+    this.#claim(this.firmwareConfiguration, FWCFG_DATA, 1);
   }
 
   /** Power-on or hard reset of every device. The processors' own registers are not the board's. */
@@ -135,6 +150,8 @@ export class Board implements Bus {
     this.pit.reset();
     this.uart.reset();
     this.resetPorts.reset();
+    this.cmos.reset();
+    this.firmwareConfiguration.reset();
     // Last, so that the levels the devices came up with are no edges.
     this.pic.reset();
   }
@@ -230,7 +247,8 @@ export class Board implements Bus {
     if (page === IOAPIC_ADDRESS) {
       return bytesOf((offset & 12) === 0 ? this.ioapic.read(offset & ~15) : 0, offset & 3, width);
     }
-    return ALL_ONES[width];
+    const inRom = address - (FOUR_GIB - this.#rom.length);
+    return inRom < 0 || inRom + width > this.#rom.length ? ALL_ONES[width] : littleEndian(this.#rom, inRom, width);
   }
 
   writePhysical(address: number, width: Width, value: number): void {
@@ -265,8 +283,12 @@ export class Board implements Bus {
     return value;
   }
 
-  /** The debug exit port takes the value whole, whatever its width. */
+  /** The debug exit port takes the value whole, whatever its width, and fw_cfg's selector takes a word. */
   writePort(port: number, width: Width, value: number): void {
+    if (port === FWCFG_SELECTOR && width === 2) {
+      this.firmwareConfiguration.select(value);
+      return;
+    }
     if (port === DEBUG_EXIT_PORT) {
       this.#hooks.guestExit(width === 4 ? value >>> 0 : value & ALL_ONES[width]);
       return;
@@ -308,4 +330,10 @@ function apicDueIndex(processor: number): number {
 /** The bytes of a register from `first` on, zero-extended; those beyond its end are 0. */
 function bytesOf(register: number, first: number, width: Width): number {
   return width === 4 && first === 0 ? register : (register >>> (8 * first)) & ALL_ONES[width];
+}
+
+function littleEndian(bytes: Uint8Array, at: number, width: Width): number {
+  let value = 0;
+  for (let i = 0; i < width; i++) value |= bytes[at + i] << (8 * i);
+  return value;
 }

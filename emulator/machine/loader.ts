@@ -1,7 +1,8 @@
 // Reads boot images and puts them into RAM as a boot loader would: Multiboot kernels (0.6.96), ELF or not, and boot sectors.
-import { type Core, CR0_ET, CR0_PE, G_MODE_CHANGED } from "../cpu/core.ts";
+import { type Bus, type Core, CR0_ET, CR0_PE, G_MODE_CHANGED } from "../cpu/core.ts";
 import * as L from "../memory/layout.ts";
 import { isElf, readElf, readSymbols } from "./elf.ts";
+import { EBDA } from "./firmware.ts";
 import { hex, type Image, ImageError, type ImageSegment, type ImageSymbol } from "./image.ts";
 import {
   BOOT_MAGIC,
@@ -16,8 +17,6 @@ import {
 /** Where a BIOS puts a boot sector. */
 export const BOOT_SECTOR_ADDRESS = 0x7c00;
 const CONVENTIONAL_MEMORY_END = 0xa0000;
-/** What the firmware leaves of it; the information structure lies right below. */
-const INFORMATION_TOP = 0x9fc00;
 const INFORMATION_ALIGNMENT = 16;
 const FIRST_DISK = 0x80;
 const MOST_MEMORY_MIB = 3072;
@@ -87,59 +86,106 @@ export function readFlat(file: Uint8Array, name: string, address = BOOT_SECTOR_A
   return { format: "flat", segments: [segment], entry: address, symbols: [] };
 }
 
+/** Bytes for a physical address, then zeros up to `size`. */
+export interface Piece {
+  readonly physical: number;
+  readonly bytes: Uint8Array;
+  readonly size: number;
+}
+
+/** Where everything that belongs to an image goes. */
+export interface BootPlan {
+  readonly format: Image["format"];
+  /** Physical address of the first instruction. */
+  readonly entry: number;
+  readonly symbols: readonly ImageSymbol[];
+  /** The image, then its modules. */
+  readonly pieces: readonly Piece[];
+  /** The Multiboot information structure with all it points to; undefined for a flat image. */
+  readonly information?: Piece;
+}
+
 /**
- * Puts an image into RAM. Modules follow it, each on a page of its own; the information structure lies at the top of
- * conventional memory, out of the way of kernels that use what follows them, or behind the modules if that is taken.
- * Throws ImageError if it does not fit.
+ * Finds a place for an image and what goes with it in `ramSize` bytes of RAM. Modules follow the image, each on a page of its
+ * own; the information structure lies at the top of conventional memory, out of the way of kernels that use what follows
+ * them, or behind the modules if that is taken. Its memory map can be left to a firmware. Throws ImageError if it does not fit.
  */
-export function loadImage(image: Image, name: string, ram: Ram, options: LoadOptions = {}): LoadedImage {
+export function planBoot(
+  image: Image,
+  name: string,
+  ramSize: number,
+  options: LoadOptions = {},
+  withoutMemory = false,
+): BootPlan {
   const { format, entry, symbols } = image;
-  for (const segment of image.segments) {
-    const end = segment.physical + segment.size;
-    if (end > ram.size) {
+  for (const { physical, size } of image.segments) {
+    const end = physical + size;
+    if (end > ramSize) {
       throw new ImageError(
-        `${name}: too large for memory: a segment ends at ${hex(end)}, RAM at ${hex(ram.size)}; ${enough(end)}`,
+        `${name}: too large for memory: a segment ends at ${hex(end)}, RAM at ${hex(ramSize)}; ${enough(end)}`,
       );
     }
-    place(ram, segment.physical, segment.bytes, segment.size);
   }
-  if (format === "flat") return { format, entry, information: 0, symbols };
+  if (format === "flat") return { format, entry, symbols, pieces: image.segments };
 
   const modules: PlacedModule[] = [];
+  const pieces: Piece[] = [...image.segments];
   let end = pageUp(Math.max(0x100000, ...image.segments.map((segment) => segment.physical + segment.size)));
   for (const { bytes, text } of options.modules ?? []) {
     const placed = { start: end, end: end + bytes.length, text };
-    if (placed.end > ram.size) {
+    if (placed.end > ramSize) {
       throw new ImageError(
-        `${name}: too large for memory: module "${text}" ends at ${hex(placed.end)}, RAM at ${hex(ram.size)}; ${enough(placed.end)}`,
+        `${name}: too large for memory: module "${text}" ends at ${hex(placed.end)}, RAM at ${hex(ramSize)}; ${enough(placed.end)}`,
       );
     }
-    place(ram, placed.start, bytes, bytes.length);
+    pieces.push({ physical: placed.start, bytes, size: bytes.length });
     modules.push(placed);
     end = pageUp(placed.end);
   }
 
-  const request = { ramSize: ram.size, commandLine: options.commandLine ?? "", modules };
+  const request = { ramSize, withoutMemory, commandLine: options.commandLine ?? "", modules };
   const size = informationSize(request);
-  const low = INFORMATION_TOP - size - ((INFORMATION_TOP - size) % INFORMATION_ALIGNMENT);
-  const free = low > BOOT_SECTOR_ADDRESS && !image.segments.some((segment) => overlaps(segment, low, INFORMATION_TOP));
-  const information = free ? low : end;
-  if (information + size > ram.size) {
+  const low = EBDA - size - ((EBDA - size) % INFORMATION_ALIGNMENT);
+  const free = low > BOOT_SECTOR_ADDRESS && !image.segments.some((segment) => overlaps(segment, low, EBDA));
+  const physical = free ? low : end;
+  if (physical + size > ramSize) {
     throw new ImageError(`${name}: no room in memory for the Multiboot information (${size} bytes) behind the image`);
   }
-  place(ram, information, buildInformation(information, request), size);
-  return { format, entry, information, symbols };
+  const information = { physical, bytes: buildInformation(physical, request), size };
+  return { format, entry, symbols, pieces, information };
+}
+
+/** Puts an image into RAM, where `planBoot` wants it. Throws ImageError if it does not fit. */
+export function loadImage(image: Image, name: string, ram: Ram, options: LoadOptions = {}): LoadedImage {
+  const { format, entry, symbols, pieces, information } = planBoot(image, name, ram.size, options);
+  for (const { physical, bytes, size } of pieces) place(ram, physical, bytes, size);
+  if (information) place(ram, information.physical, information.bytes, information.size);
+  return { format, entry, symbols, information: information?.physical ?? 0 };
+}
+
+/** The serial port as a firmware leaves it that has talked through it: 115,200 baud, eight bits, no parity. */
+export function programSerialPort(ports: Pick<Bus, "writePort">): void {
+  for (const [port, value] of [
+    [0x3fb, 0x80],
+    [0x3f8, 1],
+    [0x3f9, 0],
+    [0x3fb, 3],
+  ])
+    ports.writePort(port, 1, value);
 }
 
 /**
  * Enters a Multiboot kernel on the boot processor, which has been reset: 32-bit flat segments, paging and interrupts off,
- * EAX the magic, EBX the information structure (chapter 3.2). The GDTR holds nothing usable, as the specification warns.
+ * EAX the magic, EBX the information structure (chapter 3.2). The GDTR holds nothing usable, as the specification warns; the
+ * other registers are what our firmware leaves in them.
  */
 export function enterMultiboot(core: Core, entry: number, information: number): void {
   const at = core.blockOf(0) / 4;
   const { i32 } = core;
   enterProtected(core, 0, entry);
   i32[at + L.R_EAX] = BOOT_MAGIC;
+  i32[at + L.R_ECX] = entry;
+  i32[at + L.R_EDX] = 0;
   i32[at + L.R_EBX] = information;
 }
 
@@ -170,6 +216,7 @@ export function enterFlat(core: Core, entry: number): void {
     const selector = segment === CS ? code : 0;
     setSegment(core, at, segment, selector, selector * 16, 0xffff, segment === CS ? REAL_CODE : REAL_DATA);
   }
+  i32[at + L.R_CR0] = CR0_ET; // with the caches on
   i32[at + L.R_EDX] = FIRST_DISK;
   i32[at + L.R_EIP] = entry - code * 16;
   core.g[G_MODE_CHANGED] = 1;
@@ -202,7 +249,7 @@ function setSegment(
 }
 
 /** Copies bytes to a physical address and clears what is left of `size`. */
-function place(ram: Ram, physical: number, bytes: Uint8Array, size: number): void {
+export function place(ram: Ram, physical: number, bytes: Uint8Array, size: number): void {
   const start = ram.base + physical;
   ram.u8.set(bytes, start);
   ram.u8.fill(0, start + bytes.length, start + size);

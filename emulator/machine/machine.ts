@@ -19,8 +19,20 @@ import { type InstructionObserver, Interpreter } from "../engine/interpreter/int
 import { addWords, combine, type Hash64, hashText } from "../memory/hash.ts";
 import * as L from "../memory/layout.ts";
 import { Board } from "./board.ts";
+import { firmwareData } from "./firmware.ts";
 import type { ImageSymbol } from "./image.ts";
-import { enterFlat, enterMultiboot, type LoadOptions, loadImage, readImage } from "./loader.ts";
+import {
+  enterFlat,
+  enterMultiboot,
+  type LoadOptions,
+  loadImage,
+  place,
+  planBoot,
+  programSerialPort,
+  type Ram,
+  readImage,
+} from "./loader.ts";
+import { firmwareItems } from "./offer.ts";
 import { draw, drawSlice, LONGEST_SLICE, seedSlices } from "./slices.ts";
 import { PhysicalMemory, Processor } from "./views.ts";
 
@@ -42,6 +54,11 @@ export interface MachineOptions {
    * default false. Runs with it are slower.
    */
   readonly splitRmw?: boolean;
+  /**
+   * A ROM that ends at 4 GiB, whose last 128 KiB show below 1 MiB too: the boot processor starts in it, and finds the image
+   * through fw_cfg. A multiple of 64 KiB, at most 16 MiB. Without one, images are loaded and entered directly.
+   */
+  readonly rom?: Uint8Array;
 }
 
 /** Anything that can give the bytes of an image: the assembler's images do. */
@@ -108,6 +125,12 @@ export interface Snapshot {
 }
 
 const MIB = 0x100000;
+const ROM_UNIT = 0x10000;
+const LARGEST_ROM = 16 * MIB;
+/** How much of a ROM's end shows below 1 MiB. */
+const ROM_ALIAS = 0x20000;
+/** Shutdown codes that ask the firmware to go on where software said instead of starting up. */
+const WARM_RESETS = [0x05, 0x0a];
 
 export class Machine {
   readonly core: Core;
@@ -126,14 +149,20 @@ export class Machine {
   /** The snapshot whose RAM differs from ours in DIRTY pages and these alone: what a second restore has to copy. */
   private base: Snapshot | null = null;
   private readonly cleaned = new Set<number>();
+  private readonly rom: Uint8Array | null;
+  /** The current processor has been sent an INIT by its own instruction, which is not over yet. */
+  private initialising = false;
 
   /** A machine at its reset state. Throws RangeError for sizes no machine has. */
   constructor(options: MachineOptions = {}) {
-    const { processors = 1, memory = 128 * MIB, seed = 1 } = options;
+    const { processors = 1, memory = 128 * MIB, seed = 1, rom = null } = options;
     if (!Number.isInteger(processors) || processors < 1 || processors > L.MAX_PROCESSORS)
       throw new RangeError(`machine: ${processors} processors asked for; 1 to ${L.MAX_PROCESSORS} can be had`);
     if (memory % MIB !== 0 || memory < MIB || memory > 3072 * MIB)
       throw new RangeError(`machine: ${memory} bytes of memory asked for; 1 to 3072 whole MiB can be had`);
+    if (rom !== null && (rom.length === 0 || rom.length % ROM_UNIT !== 0 || rom.length > LARGEST_ROM))
+      throw new RangeError(`machine: a ROM of ${rom.length} bytes; a multiple of 64 KiB up to 16 MiB would do`);
+    this.rom = rom;
     const core = new Core(L.layoutOf(processors, memory));
     this.core = core;
     core.linear = new LinearMemory(core);
@@ -144,10 +173,9 @@ export class Machine {
         currentProcessor: () => core.g[G_PROCESSOR],
         stopSoon: () => this.lookAgain(),
         guestExit: (value) => this.end({ reason: "guest exit", guestExit: value }),
-        reset: (why) => this.end({ reason: "reset", detail: why }),
+        reset: (why) => this.reset(why),
         init: (processor) => {
-          resetProcessor(core, processor, "init", processor === 0);
-          this.interpreter.forgetModes();
+          this.initialise(processor);
           this.lookAgain();
         },
         sipi: (processor, vector) => {
@@ -159,11 +187,11 @@ export class Machine {
         serial: (byte) => options.serial?.(byte),
         debug: (byte) => options.debug?.(byte),
       },
-      { out2GatesInterrupt: options.out2GatesInterrupt },
+      { out2GatesInterrupt: options.out2GatesInterrupt, ...(rom && { rom }) },
     );
     core.bus = this.board;
     this.interpreter = new Interpreter(core, this.board);
-    this.memory = new PhysicalMemory(core);
+    this.memory = new PhysicalMemory(core, rom ?? undefined);
     this.processors = Array.from({ length: processors }, (_, number) => new Processor(core, number));
     for (let processor = 0; processor < processors; processor++) {
       const time = (L.PROCESSOR_TIME + processor * L.PROCESSOR_TIME_SIZE) >> 3;
@@ -171,6 +199,8 @@ export class Machine {
       resetProcessor(core, processor, "power-on", processor === 0);
     }
     this.board.reset();
+    this.board.firmwareConfiguration.offer(firmwareItems(processors, memory));
+    this.showRom();
     this.interpreter.splitUpdates = options.splitRmw === true;
     this.observe(null);
     seedSlices(core.i32, seed);
@@ -185,22 +215,95 @@ export class Machine {
     return machine;
   }
 
-  /** Loads a Multiboot kernel or boot sector into a machine just made. Throws ImageError for a bad image. */
+  /**
+   * Loads a Multiboot kernel or boot sector into a machine just made: into its memory, or where it has a ROM, into what that
+   * will be offered. Throws ImageError for a bad image.
+   */
   load(image: Uint8Array | Bootable, options: LoadOptions & { name?: string } = {}): void {
-    const { core } = this;
+    const { core, board } = this;
     const name = options.name ?? "image";
-    const file = image instanceof Uint8Array ? image : image.elf();
-    const { attributeBase, ramBase: base, ramSize: size } = core.layout;
-    const placed = (physical: number, bytes: number): void => {
-      const [first, end] = [Math.floor(physical / L.PAGE), Math.ceil((physical + bytes) / L.PAGE)];
-      core.u8.fill(L.ATTRIBUTE_DIRTY, attributeBase + first, attributeBase + end);
-    };
-    const loaded = loadImage(readImage(file, name), name, { u8: core.u8, base, size, placed }, options);
-    this.symbols = loaded.symbols;
+    const read = readImage(image instanceof Uint8Array ? image : image.elf(), name);
+    this.symbols = read.symbols;
+    const { ramSize } = core.layout;
+    const processors = this.processors.length;
+    if (this.rom) {
+      const plan = planBoot(read, name, ramSize, options, true);
+      board.firmwareConfiguration.offer(firmwareItems(processors, ramSize, plan, name));
+      return;
+    }
+    const ram = this.ram();
+    for (const { physical, bytes } of firmwareData(processors)) place(ram, physical, bytes, bytes.length);
+    const loaded = loadImage(read, name, ram, options);
+    programSerialPort(board);
     if (loaded.format === "flat") enterFlat(core, loaded.entry);
     else enterMultiboot(core, loaded.entry, loaded.information);
     this.interpreter.reset();
     this.interpreter.select(0);
+  }
+
+  /** RAM for loaders, which need not be told of translations. */
+  private ram(): Ram {
+    const { u8, layout } = this.core;
+    const placed = (physical: number, bytes: number): void => {
+      const [first, end] = [Math.floor(physical / L.PAGE), Math.ceil((physical + bytes) / L.PAGE)];
+      u8.fill(L.ATTRIBUTE_DIRTY, layout.attributeBase + first, layout.attributeBase + end);
+    };
+    return { u8, base: layout.ramBase, size: layout.ramSize, placed };
+  }
+
+  /** The end of the ROM lies in RAM pages below 1 MiB that nobody can write. */
+  private showRom(): void {
+    const { rom } = this;
+    if (!rom) return;
+    const alias = rom.subarray(Math.max(rom.length - ROM_ALIAS, 0));
+    place(this.ram(), MIB - alias.length, alias, alias.length);
+    this.protectRom();
+  }
+
+  private protectRom(): void {
+    const { u8, layout } = this.core;
+    const pages = Math.min(this.rom?.length ?? 0, ROM_ALIAS) / L.PAGE;
+    const end = layout.attributeBase + MIB / L.PAGE;
+    u8.fill(L.ATTRIBUTE_ROM | L.ATTRIBUTE_DIRTY, end - pages, end);
+  }
+
+  /**
+   * Software pulled a reset line. With a ROM and a shutdown code in the CMOS memory this is a reset of the processors alone,
+   * after which the firmware goes on where software told it; the whole board's reset ends the run.
+   */
+  private reset(why: string): void {
+    const { board } = this;
+    if (!this.rom || !WARM_RESETS.includes(board.cmos.shutdownCode)) {
+      this.end({ reason: "reset", detail: why });
+      return;
+    }
+    for (const { number } of this.processors) {
+      board.lapics.reset(number, "init");
+      this.initialise(number);
+    }
+    this.lookAgain();
+  }
+
+  /** An INIT reached a processor. The current one first ends the instruction that brought it about. */
+  private initialise(processor: number): void {
+    const { core, interpreter } = this;
+    if (processor === core.g[G_PROCESSOR]) {
+      this.initialising = true;
+      core.stopAfterThis();
+      core.g[G_RETURN] = 1;
+      return;
+    }
+    resetProcessor(core, processor, "init", processor === 0);
+    interpreter.forgetModes();
+  }
+
+  /** The current processor's INIT, if its last instruction sent one. */
+  private endInstruction(): void {
+    if (!this.initialising) return;
+    this.initialising = false;
+    const processor = this.core.g[G_PROCESSOR];
+    resetProcessor(this.core, processor, "init", processor === 0);
+    this.interpreter.forgetModes();
   }
 
   /** The machine clock in ticks (1 ns nominal): one a retired instruction of any processor. */
@@ -273,6 +376,7 @@ export class Machine {
       this.sliceEnd = now + budget;
       interpreter.select(processor);
       const used = interpreter.execute(budget);
+      this.endInstruction();
       total += used;
       f64[L.CLOCK >> 3] = now + used;
       f64[(L.PROCESSOR_TIME + processor * L.PROCESSOR_TIME_SIZE + L.T_RETIRED) >> 3] += used;
@@ -305,6 +409,7 @@ export class Machine {
     if (core.i32[block + L.R_ACTIVITY] === L.HALTED && this.canRun(processor))
       core.i32[block + L.R_ACTIVITY] = L.RUNNING;
     const used = interpreter.execute(1);
+    this.endInstruction();
     const status = g[G_STATUS];
     if (status === STATUS_NOT_IMPLEMENTED) return { kind: "not implemented", detail: core.stopReason, paused: false };
     if (core.i32[block + L.R_ACTIVITY] === L.SHUTDOWN) return { kind: "triple fault", paused: false };
@@ -430,6 +535,7 @@ export class Machine {
     else {
       core.u8.set(snapshot.bytes.subarray(L.TLB_BASE), layout.ramBase);
       core.u8.fill(L.ATTRIBUTE_DIRTY, layout.attributeBase, layout.attributeBase + layout.ramSize / L.PAGE);
+      this.protectRom();
     }
     this.base = snapshot;
     this.cleaned.clear();

@@ -1,4 +1,5 @@
 // The Multiboot header of an image and the information structure it is handed (Multiboot Specification 0.6.96, chapter 3).
+import { EBDA } from "./firmware.ts";
 import { hex, type Image, ImageError, type ImageSegment } from "./image.ts";
 
 const HEADER_MAGIC = 0x1badb002;
@@ -27,7 +28,6 @@ const LOADER_NAME = "ring0";
 
 const TYPE_RAM = 1;
 const TYPE_RESERVED = 2;
-const LOW_MEMORY_END = 0x9fc00;
 const LOW_MEMORY_TOP = 0xa0000;
 const BIOS_AREA = 0xf0000;
 const HIGH_MEMORY = 0x100000;
@@ -106,7 +106,10 @@ export interface PlacedModule {
 }
 
 export interface InformationRequest {
+  /** Bytes. */
   readonly ramSize: number;
+  /** Leave the sizes of memory and the entries of its map to a firmware: their room is there, and zero. */
+  readonly withoutMemory?: boolean;
   readonly commandLine: string;
   readonly modules: readonly PlacedModule[];
 }
@@ -121,7 +124,7 @@ export function informationSize(request: InformationRequest): number {
  * mem_upper, the command line, the modules, the memory map and the loader's name.
  */
 export function buildInformation(base: number, request: InformationRequest): Uint8Array {
-  const { ramSize, modules } = request;
+  const { ramSize, modules, withoutMemory = false } = request;
   const map = memoryMap(ramSize);
   const texts = [request.commandLine, LOADER_NAME, ...modules.map((module) => module.text)].map(bytesOfText);
   const modulesAt = INFO_SIZE;
@@ -137,27 +140,29 @@ export function buildInformation(base: number, request: InformationRequest): Uin
   const put = (offset: number, ...values: number[]) => {
     for (const [i, value] of values.entries()) view.setUint32(offset + 4 * i, value, true);
   };
-  put(0, INFO_MEMORY | INFO_COMMAND_LINE | INFO_MODULES | INFO_MEMORY_MAP | INFO_LOADER_NAME);
-  put(4, LOW_MEMORY_END / 1024, (ramSize - HIGH_MEMORY) / 1024);
+  put(0, INFO_COMMAND_LINE | INFO_MODULES | INFO_LOADER_NAME | (withoutMemory ? 0 : INFO_MEMORY | INFO_MEMORY_MAP));
   put(16, base + textsAt[0], modules.length, base + modulesAt);
-  put(44, map.length * MAP_ENTRY_SIZE, base + mapAt);
+  put(48, base + mapAt);
   put(64, base + textsAt[1]);
   for (const [i, { start, end: moduleEnd }] of modules.entries()) {
     put(modulesAt + i * MODULE_SIZE, start, moduleEnd, base + textsAt[2 + i], 0);
   }
+  for (const [i, text] of texts.entries()) bytes.set(text, textsAt[i]);
+  if (withoutMemory) return bytes;
+  put(4, EBDA / 1024, (ramSize - HIGH_MEMORY) / 1024);
+  put(44, map.length * MAP_ENTRY_SIZE);
   for (const [i, { start, size, type }] of map.entries()) {
     // The size field counts what follows it; addresses and lengths are 64-bit.
     put(mapAt + i * MAP_ENTRY_SIZE, MAP_ENTRY_SIZE - 4, start, 0, size, 0, type);
   }
-  for (const [i, text] of texts.entries()) bytes.set(text, textsAt[i]);
   return bytes;
 }
 
 function memoryMap(ramSize: number): { start: number; size: number; type: number }[] {
   const region = (start: number, end: number, type: number) => ({ start, size: end - start, type });
   const map = [
-    region(0, LOW_MEMORY_END, TYPE_RAM),
-    region(LOW_MEMORY_END, LOW_MEMORY_TOP, TYPE_RESERVED),
+    region(0, EBDA, TYPE_RAM),
+    region(EBDA, LOW_MEMORY_TOP, TYPE_RESERVED),
     region(BIOS_AREA, HIGH_MEMORY, TYPE_RESERVED),
   ];
   if (ramSize > HIGH_MEMORY) map.push(region(HIGH_MEMORY, ramSize, TYPE_RAM));

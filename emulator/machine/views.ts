@@ -2,12 +2,19 @@
 import { type Core, G_PROCESSOR } from "../cpu/core.ts";
 import * as L from "../memory/layout.ts";
 
-/** RAM by physical address, little endian. Reads beyond RAM give 0; writes there are an error of the caller. */
+const FOUR_GIB = 2 ** 32;
+
+/**
+ * RAM by physical address, little endian, and a ROM that ends at 4 GiB. Reads elsewhere give 0; writes anywhere but to RAM are
+ * an error of the caller.
+ */
 export class PhysicalMemory {
   readonly #core: Core;
+  readonly #rom: Uint8Array;
 
-  constructor(core: Core) {
+  constructor(core: Core, rom: Uint8Array = new Uint8Array(0)) {
     this.#core = core;
+    this.#rom = rom;
   }
 
   /** Bytes of RAM. */
@@ -16,7 +23,8 @@ export class PhysicalMemory {
   }
 
   byte(address: number): number {
-    return address < this.size ? this.#core.u8[this.#core.layout.ramBase + address] : 0;
+    if (address < this.size) return this.#core.u8[this.#core.layout.ramBase + address];
+    return this.#rom[address - (FOUR_GIB - this.#rom.length)] ?? 0;
   }
   word(address: number): number {
     return this.byte(address) | (this.byte(address + 1) << 8);

@@ -126,6 +126,8 @@ export const PIC_BASE = DEVICE_BASE + 0x400;
 export const PIT_BASE = DEVICE_BASE + 0x500;
 export const UART_BASE = DEVICE_BASE + 0x600;
 export const BOARD_BASE = DEVICE_BASE + 0xa00;
+export const CMOS_BASE = DEVICE_BASE + 0xb00;
+export const FWCFG_BASE = DEVICE_BASE + 0xe00;
 export const MONITOR_BASE = 0x18000;
 export const MONITOR_SIZE = 0x8000;
 

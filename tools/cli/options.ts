@@ -7,12 +7,19 @@ import { readBytes, type Subject } from "./subject.ts";
 const MIB = 0x100000;
 const MAX_PROCESSORS = 32;
 const MAX_MIB = 3072;
+const ROM_UNIT = 0x10000;
+const LARGEST_ROM = 16 * MIB;
 
 /** As yargs wants them. Numbers are read here, so that every mistake gets the same kind of line. */
 export const machineOptions = {
   smp: { type: "string", default: "1", requiresArg: true, describe: "Processors: 1 to 32" },
   m: { alias: "memory", type: "string", default: "128", requiresArg: true, describe: "Memory in MiB: 1 to 3072" },
   append: { type: "string", default: "", requiresArg: true, describe: "The kernel's command line" },
+  bios: {
+    type: "string",
+    requiresArg: true,
+    describe: "A ROM to start in (npm run build:firmware); without one the image is entered directly",
+  },
   initrd: { type: "string", requiresArg: true, describe: 'Modules: "FILE ARGS,FILE ARGS"' },
   seed: { type: "string", default: "1", requiresArg: true, describe: "Seed of the schedule: equal seeds, equal runs" },
   engine: {
@@ -34,6 +41,7 @@ export interface MachineArguments {
   readonly smp: string;
   readonly m: string;
   readonly append: string;
+  readonly bios?: string | undefined;
   readonly initrd?: string | undefined;
   readonly seed: string;
   readonly "split-rmw": boolean;
@@ -66,8 +74,10 @@ export function readSetup(subject: Subject, args: MachineArguments): Setup {
     modules: modulesOf(args.initrd),
     splitRmw: args["split-rmw"],
     name: subject.name,
+    ...(args.bios !== undefined && { rom: romOf(args.bios) }),
   };
-  const boot = (serial: (byte: number) => void) => Machine.boot(subject.bytes, { ...options, serial });
+  const boot = (serial: (byte: number) => void) =>
+    subject.isRom ? new Machine({ ...options, serial }) : Machine.boot(subject.bytes, { ...options, serial });
   return { subject, processors, memory, seed, maxInstructions, boot };
 }
 
@@ -84,6 +94,13 @@ function mebibytes(text: string): number {
   const value = Number(digits) * (unit.toUpperCase() === "G" ? 1024 : 1);
   if (digits !== "" && value >= 1 && value <= MAX_MIB) return value;
   throw new CommandError(`-m ${text}: 1 to ${MAX_MIB} (MiB) would do, or a number with M or G`);
+}
+
+/** A ROM's bytes. */
+function romOf(file: string): Uint8Array {
+  const rom = readBytes(file);
+  if (rom.length > 0 && rom.length % ROM_UNIT === 0 && rom.length <= LARGEST_ROM) return rom;
+  throw new CommandError(`--bios ${file}: ${rom.length} bytes; a multiple of 64 KiB up to 16 MiB would do`);
 }
 
 /** `FILE ARGS,FILE ARGS`: each file's bytes, and its name (no host's folders) and arguments as text. */

@@ -12,6 +12,13 @@ export interface Subject {
   readonly bytes: Uint8Array;
   /** What the assembler knows of it, when it comes from a program. */
   readonly image?: Image;
+  /** There is no image: the machine starts in a ROM, and `bytes` are those. */
+  readonly isRom?: boolean;
+}
+
+/** A machine with a ROM and nothing else. Throws CommandError. */
+export function readRom(file: string): Subject {
+  return { name: file, bytes: readBytes(file), isRom: true };
 }
 
 /** Reads an image, or runs a program file for the image it exports. Throws CommandError. */

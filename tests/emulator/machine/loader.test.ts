@@ -88,9 +88,9 @@ test("the information structure is filled, whether asked for or not", () => {
     commandLine: "mode=smp größe=3",
     modules: [module("first one", 5000), module("second", 1)],
   });
-  assert.ok(information + 88 <= 0x9fc00);
+  assert.ok(information + 88 <= 0x9f000);
   assert.is(word(information), 0x24d);
-  assert.equal([word(information + 4), word(information + 8)], [639, 3072]);
+  assert.equal([word(information + 4), word(information + 8)], [636, 3072]);
   assert.is(text(word(information + 16)), "mode=smp größe=3");
   assert.is(text(word(information + 64)), "ring0");
   assert.is(word(information + 20), 2);
@@ -113,8 +113,8 @@ test("the memory map tells conventional memory, what is reserved, and the rest o
   for (let at = first; at < first + length; at += word(at) + 4)
     map.push([4, 8, 12, 16, 20].map((field) => word(at + field)));
   assert.equal(map, [
-    [0, 0, 0x9fc00, 0, 1],
-    [0x9fc00, 0, 0x400, 0, 2],
+    [0, 0, 0x9f000, 0, 1],
+    [0x9f000, 0, 0x1000, 0, 2],
     [0xf0000, 0, 0x10000, 0, 2],
     [MIB, 0, 3 * MIB, 0, 1],
   ]);
@@ -127,11 +127,11 @@ test("without modules and command line there is an empty string and a count of 0
 
 test("the information makes way for an image that claims its place", () => {
   const segments = [
-    { physical: 0x9f000, bytes: [1], size: 0xc00 },
+    { physical: 0x9e000, bytes: [1], size: 0x1000 },
     { physical: MIB, bytes: CODE },
   ];
   const { information, at } = load(elfFile({ segments, entry: MIB }));
-  assert.equal([information, at(0x9f000, 2)], [MIB + 0x1000, [1, 0]]);
+  assert.equal([information, at(0x9e000, 2)], [MIB + 0x1000, [1, 0]]);
 });
 
 test("a header with load addresses needs no ELF", () => {

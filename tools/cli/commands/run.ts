@@ -7,7 +7,7 @@ import { type Host, StatusLine } from "../host.ts";
 import { machineOptions, readSetup, type Setup } from "../options.ts";
 import { describeOutcome, exitCodeOf } from "../outcome.ts";
 import { KeptPort, openSerial, type SerialPort, serialOption } from "../serial.ts";
-import { readSubject } from "../subject.ts";
+import { readRom, readSubject } from "../subject.ts";
 import { runInTurns } from "../turns.ts";
 
 export const run = command({
@@ -25,14 +25,15 @@ export const run = command({
   examples: [
     ["run kernel.elf -m 64 --append 'verbose'", "a Multiboot kernel"],
     ["counter.ts --smp 4 --seed 7", "a program on four processors"],
+    ["run --bios build/firmware.rom --kernel kernel.elf", "the same kernel, from the reset vector on"],
   ],
   async run(args, host) {
     const file = args.image ?? args.kernel;
-    if (file === undefined)
+    if (file === undefined && args.bios === undefined)
       throw new CommandError("run: no image; `ring0 run kernel.elf` or `ring0 run program.ts` would do");
     if (args.image !== undefined && args.kernel !== undefined)
       throw new CommandError(`run: two images, ${args.image} and --kernel ${args.kernel}; one would do`);
-    const setup = readSetup(await readSubject(file), args);
+    const setup = readSetup(file === undefined ? readRom(args.bios ?? "") : await readSubject(file), args);
     return args.json ? runForMachines(setup, host) : runForPeople(setup, openSerial(args.serial, host), host);
   },
 });
