@@ -12,9 +12,13 @@ import { run } from "./commands/run.ts";
 import { trace } from "./commands/trace.ts";
 import { CommandError, EXIT, type ExitCode } from "./exit.ts";
 import type { Host } from "./host.ts";
+import { LOG_LEVELS, type LogLevel, openLog } from "./log.ts";
 import { didYouMean } from "./suggest.ts";
 
 export const commands: readonly Command[] = [run, trace, explore, replay, asm, disasm, info];
+
+/** Options that every command has. */
+const COMMON = ["log-level", "help", "version"];
 
 const { version } = createRequire(import.meta.url)("ring0/package.json") as { version: string };
 
@@ -49,6 +53,12 @@ async function perform(words: readonly string[], host: Host): Promise<ExitCode> 
     .parserConfiguration({ "camel-case-expansion": false, "duplicate-arguments-array": false })
     .version(version)
     .alias("help", "h")
+    .option("log-level", {
+      choices: LOG_LEVELS,
+      default: "silent",
+      requiresArg: true,
+      describe: "Say what the tool does",
+    })
     .demandCommand(1)
     .strict()
     .wrap(110)
@@ -68,7 +78,8 @@ async function perform(words: readonly string[], host: Host): Promise<ExitCode> 
       one.summary,
       (y) => one.describe(y),
       async (args) => {
-        exitCode = await one.run(args, host);
+        const log = await openLog(args["log-level"] as LogLevel, host.err);
+        exitCode = await one.run(args, { ...host, log });
       },
     );
   }
@@ -92,7 +103,7 @@ function explain(message: string, words: readonly string[]): string {
   const isOption = words.some((given) => given.startsWith(`-${word}`) || given.startsWith(`--${word}`));
   if (!isOption) return `${command.name}: "${word}" is one word too many; ring0 ${command.usage} would do`;
   const spelling = (name: string) => (name.length === 1 ? `-${name}` : `--${name}`);
-  const hint = didYouMean(spelling(word), command.optionNames.map(spelling));
+  const hint = didYouMean(spelling(word), [...command.optionNames, ...COMMON].map(spelling));
   return `${command.name}: no option ${spelling(word)}${hint || `; ring0 ${command.name} --help lists them`}`;
 }
 

@@ -3,6 +3,7 @@ import type { Machine, Processor, RunResult } from "#emulator";
 import { codeLine, Recorder, Ring, readRecord, type SymbolTable, symbolsOf, TraceText } from "../trace/index.ts";
 import type { Host } from "./host.ts";
 import type { Setup } from "./options.ts";
+import { reportStop } from "./stop.ts";
 import { totalOf } from "./turns.ts";
 
 /** Instructions shown before the end. */
@@ -16,7 +17,7 @@ const LONGEST_INSTRUCTION = 15;
 const BIG_CODE = 0x400000;
 
 /**
- * Reports a triple fault, or the use of something that is not implemented; nothing for any other end. `seconds` is what the
+ * Reports a triple fault, the use of something that is not implemented, or a kernel's bug check; nothing for any other end. `seconds` is what the
  * run took: the last instructions come from doing it again, which is exact, and leaves the first run alone.
  */
 export async function reportCrash(
@@ -26,6 +27,7 @@ export async function reportCrash(
   seconds: number,
   host: Host,
 ): Promise<void> {
+  reportStop(setup, machine, result, host);
   if (result.reason !== "triple fault" && result.reason !== "not implemented") return;
   const symbols = symbolsOf(setup.subject.bytes, setup.subject.name);
   for (const processor of machine.processors) host.err.write(`\n${describe(machine, processor, symbols)}`);

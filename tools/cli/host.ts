@@ -1,5 +1,7 @@
 // What a command knows of the world around it: two streams, and how they like to be written to.
 
+import { type Log, silent } from "./log.ts";
+
 /** A stream for people or for a pipe. */
 export interface Output {
   write(data: string | Uint8Array): void;
@@ -12,6 +14,8 @@ export interface Host {
   readonly out: Output;
   /** Diagnostics and status. */
   readonly err: Output;
+  /** What the tool itself is doing. */
+  readonly log: Log;
   /** Seconds on some clock that only goes forward. */
   now(): number;
   /** Lets the process look at signals and closed pipes; long work calls it several times a second. */
@@ -35,6 +39,7 @@ export function processHost(): Host {
   return {
     out: stream(process.stdout),
     err: stream(process.stderr),
+    log: silent,
     now: () => performance.now() / 1000,
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
   };

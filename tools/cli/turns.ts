@@ -23,8 +23,12 @@ export async function runInTurns(
     const result = machine.run({ maxInstructions: Math.min(maxInstructions, done + turn) });
     done = totalOf(result.instructions);
     between(done);
-    if (result.reason !== "budget" || done >= maxInstructions) return result;
     const seconds = host.now() - began;
+    host.log.debug({ turn, seconds, instructions: result.instructions, clock: result.clock }, "turn");
+    if (result.reason !== "budget" || done >= maxInstructions) {
+      host.log.info({ ...result }, "end");
+      return result;
+    }
     if (seconds < TURN_SECONDS / 2) turn *= 2;
     else if (seconds > TURN_SECONDS * 2 && turn > FIRST_TURN) turn = Math.floor(turn / 2);
     await host.breathe();

@@ -114,6 +114,19 @@ test("a locked increment loses nothing under --split-rmw", () => {
   expect(0, "run", locked, "--smp", "2", "--split-rmw");
 });
 
+test("--log-level adds records of what the tool does to standard error", () => {
+  const { stderr } = expect(0, "run", program("logged.ts", "a.ret();"), "--log-level", "debug");
+  const records = stderr
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line));
+  assert.equal(
+    records.map(({ msg }) => msg),
+    ["turn", "end"],
+  );
+  assert.is(records[1].reason, "halted");
+});
+
 test("a bare image, options first, and --kernel mean run", () => {
   const halts = program("halts.ts", "a.ret();");
   for (const words of [[halts], ["--smp", "2", halts], ["--kernel", halts], ["run", "--kernel", halts]]) {
