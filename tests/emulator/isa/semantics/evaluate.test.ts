@@ -112,7 +112,10 @@ function compare(instruction: Instruction, what: string): void {
   machine.step(0);
   machine.observe(null);
   assert.is(raised, vector, `${what}: exception`);
-  if (vector !== undefined) return machine.restore(fresh);
+  if (vector !== undefined) {
+    machine.restore(fresh);
+    return;
+  }
   const ours = Array.from({ length: 8 }, (_, i) => processor.register(i) | 0);
   assert.equal(ours, [...state.registers], `${what}: registers`);
   assert.is(processor.eflags, state.eflags >>> 0, `${what}: flags`);
