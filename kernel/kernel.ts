@@ -41,14 +41,16 @@ const exported = [
 ];
 
 export interface KernelOptions extends Partial<KernelBuild> {
+  /** What every processor calls once all take part, at PASSIVE_LEVEL with interrupts on, instead of the workload. */
+  readonly thread?: Procedure;
   /** More routines that shall be in the image: tests' and scenarios'. */
   readonly include?: readonly Procedure[];
 }
 
 /** Link the kernel: linked at 80100000h, loaded at 1 MiB. The command line's word `workload` chooses the workload. */
-export function linkKernel({ include = [], ...build }: KernelOptions = {}): Image {
+export function linkKernel({ thread, include = [], ...build }: KernelOptions = {}): Image {
   return building(build, () =>
-    link(systemEntry("workload", WorkloadThread), {
+    link(thread ? systemEntry(null, thread) : systemEntry("workload", WorkloadThread), {
       base: KERNEL_BASE,
       load: KERNEL_LOAD,
       include: [...exported, ...include],

@@ -4,7 +4,7 @@ import { al, byte, cl, dword, eax, ecx, esp, fs, proc } from "#asm";
 import { IRQL_NOT_GREATER_OR_EQUAL, IRQL_NOT_LESS_OR_EQUAL } from "../inc/bugcodes.ts";
 import { DISPATCH_LEVEL } from "../inc/irql.ts";
 import { KPCR } from "../inc/pcr.ts";
-import { bugCheck } from "../ke/bugcheck.ts";
+import { KeBugCheckEx, pushBugCheck } from "../ke/bugcheck.ts";
 import { setIrql } from "./tpr.ts";
 
 const { Irql } = KPCR;
@@ -21,7 +21,8 @@ export const KfRaiseIrql = proc("KfRaiseIrql", (a) => {
   setIrql(a);
   a.ret();
   a.label("downwards");
-  bugCheck(a, IRQL_NOT_GREATER_OR_EQUAL, eax, ecx, 0, returnAddress);
+  pushBugCheck(a, IRQL_NOT_GREATER_OR_EQUAL, eax, ecx, 0, returnAddress);
+  a.call(KeBugCheckEx);
 });
 
 /**
@@ -36,7 +37,8 @@ export const KfLowerIrql = proc("KfLowerIrql", (a) => {
   setIrql(a);
   a.ret();
   a.label("upwards");
-  bugCheck(a, IRQL_NOT_LESS_OR_EQUAL, ecx, eax, 0, returnAddress);
+  pushBugCheck(a, IRQL_NOT_LESS_OR_EQUAL, ecx, eax, 0, returnAddress);
+  a.call(KeBugCheckEx);
 });
 
 /** VOID stdcall (NewIrql, PKIRQL OldIrql). As KfRaiseIrql. */

@@ -70,8 +70,7 @@ export const KeStallExecutionProcessor = proc("KeStallExecutionProcessor", (a) =
   a.mov(ebx, eax);
   a.mov(esi, dword(esp, 12));
   a.imul(esi, dword(fs, KPCR.StallScaleFactor));
-  a.label("wait");
-  a.pause();
+  a.label("wait"); // without PAUSE: nobody else is waited for
   a.rdtsc();
   a.sub(eax, ebx);
   a.cmp(eax, esi);

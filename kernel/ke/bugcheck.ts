@@ -49,13 +49,16 @@ const KiBugCheckNames = data(
   { section: ".rodata" },
 );
 const NAME_ENTRY = 8;
+/** Bytes of a direct CALL. */
+const CALL_LENGTH = 5;
 
 /**
  * VOID stdcall (BugCheckCode, BugCheckParameter1, 2, 3, 4). Stop the machine. Does not return. At any level.
  */
 export const KeBugCheckEx = proc("KeBugCheckEx", (a) => {
   a.cli();
-  a.mov(ebx, dword(esp)); // where it happened
+  a.mov(ebx, dword(esp));
+  a.sub(ebx, CALL_LENGTH); // where it happened: the CALL, not what follows it
   a.lea(esi, dword(esp, 4)); // the parameters, and the stack as it was
   a.jmp(KiBugCheck);
 });
@@ -221,16 +224,16 @@ export const KiFreezeProcessor = proc("KiFreezeProcessor", (a) => {
 type Parameter = Register32 | MemoryOperand<32> | Imm;
 
 /**
- * Bug check. The parameters are pushed from the last to the first: only the last may be on the stack by ESP.
+ * Push the arguments of KeBugCheckEx, which the caller then calls from its own line. The last parameter is pushed first, and
+ * so is the only one that may be on the stack by ESP.
  */
-export function bugCheck(
+export function pushBugCheck(
   a: Assembler,
   code: number,
   ...parameters: [Parameter, Parameter, Parameter, Parameter]
 ): void {
   for (const parameter of parameters.toReversed()) push(a, parameter);
   a.push(code);
-  a.call(KeBugCheckEx);
 }
 
 function push(a: Assembler, value: Parameter): void {

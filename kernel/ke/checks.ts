@@ -11,7 +11,7 @@ import { kernelBuild } from "../inc/build.ts";
 import { DISPATCH_LEVEL } from "../inc/irql.ts";
 import { HELD_LOCK, HELD_LOCKS, KPCR, Prcb } from "../inc/pcr.ts";
 import { KLOCK_QUEUE_HANDLE, LOCK_QUEUE_OWNER, LOCK_QUEUE_WAIT } from "../inc/spinlock.ts";
-import { bugCheck } from "./bugcheck.ts";
+import { KeBugCheckEx, pushBugCheck } from "./bugcheck.ts";
 
 /** Checked: the routine is for callers at DISPATCH_LEVEL or above. `caller` is where the return address is. Uses EAX. */
 export function checkAtLeastDispatch(a: Assembler, lock: Register32, caller: MemoryOperand<32>): void {
@@ -19,7 +19,8 @@ export function checkAtLeastDispatch(a: Assembler, lock: Register32, caller: Mem
   a.movzx(eax, byte(fs, KPCR.Irql));
   a.cmp(eax, DISPATCH_LEVEL);
   a.jae("dispatch");
-  bugCheck(a, IRQL_NOT_GREATER_OR_EQUAL, eax, DISPATCH_LEVEL, lock, caller);
+  pushBugCheck(a, IRQL_NOT_GREATER_OR_EQUAL, eax, DISPATCH_LEVEL, lock, caller);
+  a.call(KeBugCheckEx);
   a.label("dispatch");
 }
 
@@ -29,7 +30,8 @@ export function checkDispatch(a: Assembler, lock: Register32, caller: MemoryOper
   a.movzx(eax, byte(fs, KPCR.Irql));
   a.cmp(eax, DISPATCH_LEVEL);
   a.je("dispatch");
-  bugCheck(a, IRQL_NOT_DISPATCH_LEVEL, eax, DISPATCH_LEVEL, lock, caller);
+  pushBugCheck(a, IRQL_NOT_DISPATCH_LEVEL, eax, DISPATCH_LEVEL, lock, caller);
+  a.call(KeBugCheckEx);
   a.label("dispatch");
 }
 
@@ -60,7 +62,8 @@ export const KiCheckNotHeld = proc("KiCheckNotHeld", (a) => {
   a.ret();
   a.label("held");
   a.mov(eax, dword(ecx));
-  bugCheck(a, SPIN_LOCK_ALREADY_OWNED, ecx, eax, dword(fs, Prcb.CurrentThread), caller);
+  pushBugCheck(a, SPIN_LOCK_ALREADY_OWNED, ecx, eax, dword(fs, Prcb.CurrentThread), caller);
+  a.call(KeBugCheckEx);
 });
 
 /**
@@ -108,5 +111,6 @@ export const KiNoteReleased = proc("KiNoteReleased", (a) => {
   a.ret();
   a.label("foreign");
   a.mov(eax, dword(ecx, Lock));
-  bugCheck(a, SPIN_LOCK_NOT_OWNED, ecx, eax, dword(fs, Prcb.CurrentThread), caller);
+  pushBugCheck(a, SPIN_LOCK_NOT_OWNED, ecx, eax, dword(fs, Prcb.CurrentThread), caller);
+  a.call(KeBugCheckEx);
 });

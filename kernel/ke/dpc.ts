@@ -38,7 +38,7 @@ import {
 } from "../inc/dpc.ts";
 import { DISPATCH_LEVEL, DISPATCH_VECTOR } from "../inc/irql.ts";
 import { KPCR, KPRCB, MAXIMUM_PROCESSORS, Prcb } from "../inc/pcr.ts";
-import { bugCheck } from "./bugcheck.ts";
+import { KeBugCheckEx, pushBugCheck } from "./bugcheck.ts";
 import { KeActiveProcessors, KeNumberProcessors, KiProcessorBlock } from "./processor.ts";
 import { KiAcquireSpinLock, KiReleaseSpinLock } from "./spinlock.ts";
 
@@ -209,7 +209,8 @@ function checkTarget(a: Assembler): void {
   a.jc("valid");
   a.label("invalid");
   a.movzx(ecx, byte(KeNumberProcessors));
-  bugCheck(a, TIMER_OR_DPC_INVALID, DPC, esi, eax, ecx);
+  pushBugCheck(a, TIMER_OR_DPC_INVALID, DPC, esi, eax, ecx);
+  a.call(KeBugCheckEx);
   a.label("valid");
 }
 
@@ -328,6 +329,7 @@ export const KiRetireDpcList = proc("KiRetireDpcList", (a) => {
     a.label("changed");
     a.shl(eax, 16);
     a.or(eax, (DISPATCH_LEVEL << 8) | UNEXPECTED_FROM_DPC);
-    bugCheck(a, IRQL_UNEXPECTED_VALUE, eax, Routine, Dpc, 0);
+    pushBugCheck(a, IRQL_UNEXPECTED_VALUE, eax, Routine, Dpc, 0);
+    a.call(KeBugCheckEx);
   }
 });

@@ -30,7 +30,7 @@ import { HAL_INITIALIZATION_FAILED } from "../inc/bugcodes.ts";
 import { PASSIVE_LEVEL } from "../inc/irql.ts";
 import { KSEG0_BASE } from "../inc/memory.ts";
 import { KERNEL_STACK_SHIFT, KERNEL_STACK_SIZE, KPCR } from "../inc/pcr.ts";
-import { bugCheck } from "./bugcheck.ts";
+import { KeBugCheckEx, pushBugCheck } from "./bugcheck.ts";
 import { KiIdleLoop } from "./idle.ts";
 import { hasOption, KiMultibootInformation } from "./options.ts";
 import { KiInitializeProcessor } from "./pcr.ts";
@@ -47,9 +47,10 @@ const START_STEPS = 1_000_000;
 
 /**
  * The image's entry, in the state of Multiboot 1, 3.2: flat segments, paging and interrupts off, the magic number in EAX, the
- * loader's information at EBX. `work` is what every processor calls if the command line says `word`.
+ * loader's information at EBX. `work` is what every processor calls once all take part, at PASSIVE_LEVEL with interrupts on: if the
+ * command line says `word`, or in any case if that is null.
  */
-export function systemEntry(word: string, work: Procedure): Procedure {
+export function systemEntry(word: string | null, work: Procedure): Procedure {
   const KiBootProcessor = proc("KiBootProcessor", (a) => {
     a.mov(esp, KiStacks.plus(KERNEL_STACK_SIZE));
     leaveLowMemory(a);
@@ -69,8 +70,10 @@ export function systemEntry(word: string, work: Procedure): Procedure {
     a.jnz("silent");
     a.call(HalpStartClock);
     a.label("silent");
-    hasOption(a, word);
-    a.jz("nothing");
+    if (word !== null) {
+      hasOption(a, word);
+      a.jz("nothing");
+    }
     a.mov(dword(KiThreadRoutine), work);
     a.label("nothing");
     a.mov(dword(KiSystemReady), 1);
@@ -134,7 +137,8 @@ const KiStartProcessors = proc("KiStartProcessors", (a) => {
   a.dec(edi);
   a.jnz("wait");
   a.movzx(ecx, byte(ebx, HalpApicIds));
-  bugCheck(a, HAL_INITIALIZATION_FAILED, ebx, ecx, 0, 0);
+  pushBugCheck(a, HAL_INITIALIZATION_FAILED, ebx, ecx, 0, 0);
+  a.call(KeBugCheckEx);
   a.label("started");
   a.inc(ebx);
   a.cmp(ebx, dword(HalpProcessors));

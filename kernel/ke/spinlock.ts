@@ -20,7 +20,7 @@ import { kernelBuild } from "../inc/build.ts";
 import { DISPATCH_LEVEL } from "../inc/irql.ts";
 import { KPROCESSOR, MAXIMUM_PROCESSORS, Prcb } from "../inc/pcr.ts";
 import { KSPIN_LOCK_HELD, KSPIN_LOCK_HELD_BIT } from "../inc/spinlock.ts";
-import { bugCheck } from "./bugcheck.ts";
+import { KeBugCheckEx, pushBugCheck } from "./bugcheck.ts";
 import { checkAtLeastDispatch, checkDispatch, countAcquired } from "./checks.ts";
 import { KiProcessors } from "./processor.ts";
 
@@ -186,7 +186,8 @@ function acquire(a: Assembler, caller: MemoryOperand<32>, leave: () => void): vo
     ownerToken(a);
     a.cmp(dword(SpinLock), edx);
     a.jne("foreign");
-    bugCheck(a, SPIN_LOCK_ALREADY_OWNED, SpinLock, edx, dword(fs, Prcb.CurrentThread), caller);
+    pushBugCheck(a, SPIN_LOCK_ALREADY_OWNED, SpinLock, edx, dword(fs, Prcb.CurrentThread), caller);
+    a.call(KeBugCheckEx);
     a.label("foreign");
   }
   a.label("retry");
@@ -215,7 +216,8 @@ function release(a: Assembler, caller: MemoryOperand<32>): void {
     a.cmp(dword(SpinLock), edx);
     a.je("owned");
     a.mov(edx, dword(SpinLock));
-    bugCheck(a, SPIN_LOCK_NOT_OWNED, SpinLock, edx, dword(fs, Prcb.CurrentThread), caller);
+    pushBugCheck(a, SPIN_LOCK_NOT_OWNED, SpinLock, edx, dword(fs, Prcb.CurrentThread), caller);
+    a.call(KeBugCheckEx);
     a.label("owned");
   }
   a.mov(dword(SpinLock), 0); // a plain store: stores are seen in their order, so ours inside the lock come first
@@ -235,6 +237,7 @@ function checkInitialization(a: Assembler): void {
   a.jae("good");
   a.label("bad");
   a.mov(ecx, dword(eax));
-  bugCheck(a, SPIN_LOCK_INIT_FAILURE, eax, ecx, 0, returnAddress);
+  pushBugCheck(a, SPIN_LOCK_INIT_FAILURE, eax, ecx, 0, returnAddress);
+  a.call(KeBugCheckEx);
   a.label("good");
 }

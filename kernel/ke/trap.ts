@@ -49,7 +49,7 @@ import {
   VECTOR_AND_ERROR_CODE,
   VECTORS,
 } from "../inc/trap.ts";
-import { bugCheck, KiBugCheck, KiBugCheckOwner, KiFreezeProcessor } from "./bugcheck.ts";
+import { KeBugCheckEx, KiBugCheck, KiBugCheckOwner, KiFreezeProcessor, pushBugCheck } from "./bugcheck.ts";
 import { KiRetireDpcList } from "./dpc.ts";
 import { KiInterruptTable, servedVectors } from "./interrupt.ts";
 
@@ -83,7 +83,8 @@ const KiInterrupt = proc("KiInterrupt", (a) => {
     a.mov(cl, byte(Entry, KINTERRUPT_ENTRY.Irql));
     a.shl(ecx, 8);
     a.mov(cl, UNEXPECTED_FROM_ISR);
-    bugCheck(a, IRQL_UNEXPECTED_VALUE, ecx, dword(Entry, KINTERRUPT_ENTRY.ServiceRoutine), Entry, 0);
+    pushBugCheck(a, IRQL_UNEXPECTED_VALUE, ecx, dword(Entry, KINTERRUPT_ENTRY.ServiceRoutine), Entry, 0);
+    a.call(KeBugCheckEx);
   }
 });
 

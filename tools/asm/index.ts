@@ -75,7 +75,22 @@ export { AssemblyError, type SourceLine } from "./site.ts";
 /** What a start stub leaves for the program. */
 export { startup } from "./start.ts";
 /** Structures and the types of their fields. */
-export { array, at, type Field, ptr, type Struct, struct, type Type, u8, u16, u32, u64 } from "./struct.ts";
+export {
+  type ArrayType,
+  array,
+  at,
+  type Field,
+  type Fields,
+  ptr,
+  type Struct,
+  type StructType,
+  struct,
+  type Type,
+  u8,
+  u16,
+  u32,
+  u64,
+} from "./struct.ts";
 /** Routines, variables, labels, initial values, and sums of their addresses. */
 export {
   Address,

@@ -17,15 +17,17 @@ export interface Field extends Type {
   readonly offset: number;
 }
 
-interface ArrayType<E extends Type> extends Type {
+/** What `array` makes. */
+export interface ArrayType<E extends Type> extends Type {
   readonly element: E;
   readonly length: number;
 }
 
 /** What `struct` was given: each field's type, in the order of their addresses. */
-type Fields = { readonly [name: string]: Type };
+export type Fields = { readonly [name: string]: Type };
 
-interface StructType<F extends Fields> extends Type {
+/** What `struct` makes, as a type for a field. */
+export interface StructType<F extends Fields> extends Type {
   readonly fields: F;
 }
 
