@@ -9,6 +9,9 @@ export interface Window {
   readonly bytes: Uint8Array;
 }
 
+/** How our side runs: as usual, with an observer, or split into its memory accesses as exploration does it. */
+export type Mode = "fast" | "observed" | "split";
+
 export interface Case {
   readonly form: Form;
   /** CS.D. */
@@ -23,8 +26,7 @@ export interface Case {
   /** Selectors of ES CS SS DS FS GS. */
   readonly selectors: readonly number[];
   readonly windows: readonly Window[];
-  /** Our side runs under observation. */
-  readonly observed: boolean;
+  readonly mode: Mode;
   /** Our side is given a budget for all iterations of a REP at once, not one step for each. */
   readonly atOnce: boolean;
 }

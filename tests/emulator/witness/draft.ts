@@ -3,7 +3,7 @@ import { emit, type Fields } from "../../../emulator/isa/emit.ts";
 import { type Form, NONE } from "../../../emulator/isa/index.ts";
 import * as A from "./arena.ts";
 import type { Window } from "./case.ts";
-import { baseOf, dataOffset, isMapped } from "./places.ts";
+import { baseOf, dataOffset, isMapped, isWide } from "./places.ts";
 import type { Random } from "./random.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -140,8 +140,7 @@ export class Draft implements Mutable<Fields> {
   // --- the stack ---
 
   get stackIsWide(): boolean {
-    const selector = this.selectors[SS]!;
-    return selector === A.FLAT_DATA || A.localSegments[selector >> 3]?.wide === true;
+    return isWide(this.selectors[SS]!);
   }
 
   /** A place for `bytes` bytes of stack, filled. Its linear address; the offset goes into ESP, or is where ESP comes from. */

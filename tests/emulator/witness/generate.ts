@@ -75,7 +75,7 @@ export class Cases {
       eflags: eflags | 0x202,
       selectors,
       windows: draft.windows(),
-      observed: random.chance(25),
+      mode: random.pick(modes),
       atOnce: random.chance(50) && canRunAtOnce({ form, code, place }),
     };
   }
@@ -190,6 +190,7 @@ export class Cases {
   }
 }
 
+const modes = ["fast", "fast", "fast", "observed", "split"] as const;
 const stackSegments = [A.DATA32, A.DATA32, A.DATA16, A.DATA16, A.DOWN32, A.DOWN16, A.SMALL, A.PAGES];
 const dataSegments = [...stackSegments, A.DATA32, A.DATA16, A.CODE16, A.READ_ONLY, A.CODE32];
 

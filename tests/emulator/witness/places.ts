@@ -48,6 +48,9 @@ export const isFlat = (selector: number): boolean =>
 export const baseOf = (selector: number): number =>
   isFlat(selector) || selector < 4 ? 0 : (A.localSegments[selector >> 3]?.base ?? 0);
 
+/** Has a stack segment with this selector 32-bit offsets (B)? */
+export const isWide = (selector: number): boolean => isFlat(selector) || A.localSegments[selector >> 3]?.wide === true;
+
 /** An address at which neither side has anything. */
 export function wild(random: Random): number {
   const [from, to] = random.pick(A.WILD);

@@ -132,7 +132,8 @@ export class OurProcessor {
       interpreter.select(0);
       const used = interpreter.execute(one.atOnce ? this.#iterations(one) : 1);
       if (core.g[2] === 2) throw new Error(`witness: ${one.form.syntax} is not implemented: ${core.stopReason}`);
-      if (used === 0 && core.word(L.R_CPL) === 3) throw new Error(`witness: ${one.form.syntax} does nothing`);
+      if (used === 0 && core.word(L.R_CPL) === 3 && one.mode !== "split")
+        throw new Error(`witness: ${one.form.syntax} does nothing`);
     } while (core.word(L.R_CPL) === 3 && core.word(L.R_EIP) === start);
     core.materialiseFlags();
     return core.word(L.R_CPL) === 3 ? this.#retired(one) : this.#interrupted(one);
@@ -162,13 +163,16 @@ export class OurProcessor {
     core.setWord(L.R_CR2, 0);
     core.setWord(L.R_SHADOW, 0);
     core.setWord(L.R_DELIVERING, 0);
+    core.setWord(L.R_MICRO_INDEX, 0);
     core.setWord(L.R_ACTIVITY, L.RUNNING);
     one.selectors.forEach((selector, segment) => {
       const known = this.#segments.get(selector);
       core.setSegment(segment, selector, known?.base ?? 0, known?.limit ?? 0, known?.attributes ?? 0);
     });
     core.g[G_CODE_PAGE] = 1;
-    if ((core.g[G_OBSERVED] !== 0) !== one.observed) this.#machine.observe(one.observed ? this.#observer : null);
+    const observed = one.mode !== "fast";
+    if ((core.g[G_OBSERVED] !== 0) !== observed) this.#machine.observe(observed ? this.#observer : null);
+    core.linear.splitting = one.mode === "split";
   }
 
   /** The budget that a REP needs to its end. */

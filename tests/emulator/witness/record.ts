@@ -89,7 +89,7 @@ function caseOf(line: Line): [Case, Outcome] {
       eflags: int(eflags),
       selectors,
       windows,
-      observed: false,
+      mode: "fast",
       atOnce: false,
     },
     {

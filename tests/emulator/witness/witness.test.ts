@@ -30,7 +30,11 @@ test("every recorded instruction leaves what it left on a processor", () => {
 });
 
 test("the same when it is observed", () => {
-  assert.equal(differences({ observed: true }), []);
+  assert.equal(differences({ mode: "observed" }), []);
+});
+
+test("the same when it is split into its accesses, as in exploration", () => {
+  assert.equal(differences({ mode: "split" }), []);
 });
 
 test("the same when a REP has a budget for all its iterations", () => {

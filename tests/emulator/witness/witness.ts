@@ -50,7 +50,7 @@ function describe(one: Case, theirs: Outcome, own: Outcome, { lines }: Compariso
   const bytes = (list: Iterable<number>): string => Buffer.from([...list]).toString("hex");
   const instruction = decode(one.code, 0, one.code.length, one.bits);
   const text = typeof instruction === "string" ? instruction : format(instruction, one.eip);
-  const how = `${one.bits} bits${one.observed ? ", observed" : ""}${one.atOnce ? ", at once" : ""}`;
+  const how = `${one.bits} bits${one.mode === "fast" ? "" : `, ${one.mode}`}${one.atOnce ? ", at once" : ""}`;
   return [
     `${one.form.syntax}: ${text} (${bytes(one.code)}, ${how}) at ${hex(one.eip)}`,
     `  registers ${[...one.registers].map(hex).join(" ")} eflags ${hex(one.eflags)} selectors ${one.selectors.map(hex).join(" ")}`,
