@@ -10,6 +10,7 @@ export function verdictText(verdict: Verdict, scenario: Scenario, command?: stri
   const lines = [`${titleOf(scenario)}, model ${verdict.model}: ${verdict.verdict}${reason ? `: ${reason}` : ""}`];
   const isProof = verdict.verdict === "verified";
   if (isProof) lines.push("  every property holds on every schedule");
+  if (verdict.clock === "frozen") lines.push("  with a clock that stands still");
   const count = (what: number, word: string) => `${what.toLocaleString("en")} ${word}`;
   const searched = `${passes} ${passes === 1 ? "pass" : "passes"}, ${seconds.toFixed(2)} s`;
   lines.push(`  ${count(states, "states")}, ${count(transitions, "transitions")}, ${searched}`);

@@ -38,6 +38,7 @@ export function explore(scenario: Scenario, options: ExploreOptions = {}): Verdi
     transitions: found.transitions,
     seconds: (performance.now() - started) / 1000,
     violations,
+    ...(scenario.clock === undefined ? {} : { clock: scenario.clock }),
     ...(found.reason === undefined ? {} : { reason: found.reason }),
     outcomes: [...found.outcomes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, outcome]) => outcome),
     shared: shared.map((address) => execution.blueprint.nameOf(address)),

@@ -34,6 +34,8 @@ export interface Scenario extends ScenarioOptions {
   /** Called once before the start; it keeps no state. */
   readonly setup?: (memory: SetupMemory) => void;
   readonly monitors: readonly Monitor[];
+  /** RDTSC may be executed, and gives the same every time; otherwise a program that reads the clock is not explored. */
+  readonly clock?: "frozen";
   /** Names for words of memory, by address. Their final values are an execution's outcome. */
   readonly words: ReadonlyMap<number, string>;
 }

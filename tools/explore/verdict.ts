@@ -49,6 +49,8 @@ export interface Verdict {
   /** Wall-clock time of all passes. */
   readonly seconds: number;
   readonly violations: readonly Violation[];
+  /** The scenario lets programs read a clock that stands still: what the verdict says is said of that clock only. */
+  readonly clock?: "frozen";
   /** Why a search did not end. */
   readonly reason?: string;
   /** The distinct outcomes of complete executions, in alphabetical order of their text. */

@@ -211,6 +211,20 @@ for (const [title, body, reason] of UNFINISHED) {
   });
 }
 
+test("with a frozen clock RDTSC gives the same every time, and the verdict says so", () => {
+  const readTwice: Body = (a) => {
+    a.rdtsc();
+    a.mov(ecx, eax);
+    a.rdtsc();
+    a.sub(eax, ecx);
+    a.mov(dword(r0), eax);
+  };
+  const verdict = explore({ ...programs([program(readTwice), program(load(x, r1))], WORDS), clock: "frozen" });
+  assert.is(verdict.verdict, "verified");
+  assert.is(verdict.clock, "frozen");
+  assert.equal(verdict.outcomes, [{ x: "0", y: "0", r0: "0", r1: "0" }]);
+});
+
 test("an access to nobody's memory is a violation, with the place and the address", () => {
   const [violation] = explore(
     programs(
