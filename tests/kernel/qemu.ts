@@ -13,7 +13,11 @@ if (!qemuIsHere) console.log("skipped: QEMU is not on the PATH");
 export interface QemuOptions {
   readonly processors: number;
   readonly commandLine?: string;
-  /** Monitor commands instead of an end by the guest; `FILE` in them is a file whose bytes are returned. */
+  /** The bytes of a firmware in place of QEMU's own. */
+  readonly rom?: Uint8Array;
+  /** What else QEMU's command line shall say. */
+  readonly more?: readonly string[];
+  /** Monitor commands instead of an end by the guest; `"FILE"` in them is a file whose bytes are returned. */
   readonly monitor?: readonly string[];
   /** How long the guest runs before the first of them. */
   readonly milliseconds?: number;
@@ -28,21 +32,25 @@ export interface QemuRun {
 
 const LIMIT_MILLISECONDS = 60_000;
 
-/** Run an image to its end, or as far as the monitor commands let it. Virtual time is one host thread's. */
+/** Run an image (null: none) to its end, or as far as the monitor commands let it. Virtual time is one host thread's. */
 export function runOnQemu(
-  image: Image,
-  { processors, commandLine = "", monitor, milliseconds = 0 }: QemuOptions,
+  image: Image | null,
+  { processors, commandLine = "", rom, more = [], monitor, milliseconds = 0 }: QemuOptions,
 ): QemuRun {
   const folder = mkdtempSync(join(tmpdir(), "ring0-qemu-"));
-  const [kernel, serial, file] = [join(folder, "kernel.elf"), join(folder, "serial"), join(folder, "file")];
+  const [kernel, bios] = [join(folder, "kernel.elf"), join(folder, "firmware.rom")];
+  const [serial, file] = [join(folder, "serial"), join(folder, "file")];
   for (const [path, bytes] of [
-    [kernel, image.elf()],
+    [kernel, image?.elf() ?? ""],
+    [bios, rom ?? ""],
     [serial, ""],
     [file, ""],
   ] as const)
     writeFileSync(path, bytes);
   try {
-    const given = ["-accel", "tcg,thread=single", "-smp", `${processors}`, "-kernel", kernel, "-append", commandLine];
+    const given = ["-accel", "tcg,thread=single", "-smp", `${processors}`, ...more];
+    if (image) given.push("-kernel", kernel, "-append", commandLine);
+    if (rom) given.push("-bios", bios);
     const quiet = [
       "-display",
       "none",
