@@ -17,10 +17,12 @@ export interface Case {
   /** CS.D. */
   readonly bits: 16 | 32;
   readonly code: readonly number[];
+  /** Code run before it, for the flags it leaves, or nothing. */
+  readonly prelude: readonly number[];
   /** Linear address of the code. */
   readonly place: number;
   readonly eip: number;
-  /** EAX ECX EDX EBX ESP EBP ESI EDI. */
+  /** Before the prelude: EAX ECX EDX EBX ESP EBP ESI EDI. */
   readonly registers: Int32Array;
   readonly eflags: number;
   /** Selectors of ES CS SS DS FS GS. */

@@ -5,10 +5,14 @@ import { type Case, canRunAtOnce } from "./case.ts";
 import { CS, Draft, DS, ES, SS } from "./draft.ts";
 import { prepareImplicit, prepareOffset, prepareOperands } from "./meanings.ts";
 import { CODE_FROM, CODE_TO, codeOffset, dataOffset } from "./places.ts";
+import { prelude } from "./prelude.ts";
 import type { Random } from "./random.ts";
 import { isAvoided } from "./rules.ts";
 
 const MOST_BYTES = 15;
+/** Bytes of code that a case has room for, prelude included. */
+const CODE_BYTES = 16;
+const LONGEST_PRELUDE = 4;
 const STATUS_FLAGS = 0x8d5;
 const DIRECTION = 0x400;
 /** Bytes between the places of one case's code and the next one's. */
@@ -65,10 +69,12 @@ export class Cases {
     if (form.roles[0] !== "relative" && form.map === 1) this.#moveToAnEdge(draft, code.length);
     const { eip } = draft;
     const place = flat ? eip : eip + A.ARENA;
+    const before = this.#wantsPrelude(draft, code) ? prelude(random, bits, registers, eflags & 1) : [];
     return {
       form,
       bits,
       code,
+      prelude: before,
       place,
       eip,
       registers,
@@ -78,6 +84,12 @@ export class Cases {
       mode: random.pick(modes),
       atOnce: random.chance(50) && canRunAtOnce({ form, code, place }),
     };
+  }
+
+  /** Is there room for other code before it, and does it not jump back there? */
+  #wantsPrelude({ form, immediate: distance }: Draft, code: readonly number[]): boolean {
+    const goesBack = form.operands[0] === "rel8" && distance < 0 && distance >= -code.length - LONGEST_PRELUDE;
+    return this.#random.chance(30) && code.length + LONGEST_PRELUDE <= CODE_BYTES && !goesBack;
   }
 
   #selectors(bits: 16 | 32): number[] {

@@ -91,10 +91,10 @@ const RESULT_HEAD = 19;
 const sizeOf = (one: Case): number => one.windows.reduce((size, { bytes }) => size + 2 + wordsFor(bytes.length), HEAD);
 
 function writeCase(words: Int32Array, bytes: Uint8Array, start: number, one: Case): number {
-  words[start] = one.place;
-  words[start + 1] = one.eip;
+  words[start] = one.place - one.prelude.length;
+  words[start + 1] = one.eip - one.prelude.length;
   bytes.fill(0xcc, start * 4 + 8, start * 4 + 24);
-  bytes.set(one.code, start * 4 + 8);
+  bytes.set([...one.prelude, ...one.code], start * 4 + 8);
   words.set(one.registers, start + 6);
   words[start + 14] = one.eflags;
   words.set(one.selectors, start + 15);

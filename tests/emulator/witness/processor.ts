@@ -29,6 +29,8 @@ const OPEN_VECTORS = [3, 4];
 const WITH_ERROR_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);
 const PAGE_FAULT = 14;
 const IF = 0x200;
+/** Bytes that a case may write over or have decoded. */
+const FOOTPRINT = 18;
 /** A REP that takes more steps does not end. */
 const MOST_STEPS = 1000;
 
@@ -126,6 +128,10 @@ export class OurProcessor {
     const { core, interpreter } = this.#machine;
     this.#prepare(one);
     const start = one.eip;
+    if (one.prelude.length > 0) {
+      interpreter.select(0);
+      interpreter.execute(1);
+    }
     let steps = 0;
     do {
       if (++steps > MOST_STEPS) throw new Error(`witness: ${one.form.syntax} does not end`);
@@ -141,23 +147,23 @@ export class OurProcessor {
 
   #prepare(one: Case): void {
     const { core, interpreter } = this.#machine;
-    const offset = one.place & (A.PAGE - 1);
-    if (this.#decoded.subarray(offset, offset + 18).some((used) => used !== 0)) {
+    const offset = (one.place & (A.PAGE - 1)) - one.prelude.length;
+    if (this.#decoded.subarray(offset, offset + FOOTPRINT).some((used) => used !== 0)) {
       interpreter.reset();
       this.#decoded.fill(0);
     }
-    this.#decoded.fill(1, offset, offset + 18);
+    this.#decoded.fill(1, offset, offset + FOOTPRINT);
     const at = PAGES + A.CODE_OFFSET + offset;
     const ram = this.#ram;
     // After the instruction, a jump to itself: a budget that is not used up changes nothing.
-    const after = [...one.code, 0xeb, 0xfe];
-    for (let i = 0; i < after.length && offset + i < A.PAGE; i++) ram[at + i] = after[i]!;
+    const bytes = [...one.prelude, ...one.code, 0xeb, 0xfe];
+    for (let i = 0; i < bytes.length && offset + i < A.PAGE; i++) ram[at + i] = bytes[i]!;
     for (const { address, bytes } of one.windows) ram.set(bytes, PAGES + (address - A.ARENA));
 
     const block = core.blockOf(0) >> 2;
     core.g[0] = block;
     core.i32.set(one.registers, block + L.R_EAX);
-    core.setWord(L.R_EIP, one.eip);
+    core.setWord(L.R_EIP, one.eip - one.prelude.length);
     core.setEflags(one.eflags | IF);
     core.setWord(L.R_CPL, 3);
     core.setWord(L.R_CR2, 0);

@@ -2,7 +2,7 @@
 //
 // A line is a JSON array: the form, 16 or 32 bits, code, EIP, the eight registers, EFLAGS, the six selectors, the memory
 // (address and bytes), then what came: vector (-1: none), error code, CR2, EIP, EFLAGS, registers and selectors that
-// changed (number and value), and each memory's bytes, or 0 where they stayed. Numbers are in hexadecimal.
+// changed (number and value), each memory's bytes, or 0 where they stayed; and the code run before. In hexadecimal.
 import { readFileSync, writeFileSync } from "node:fs";
 import { decode, forms } from "../../../emulator/isa/index.ts";
 import { ARENA, FLAT_CODE } from "./arena.ts";
@@ -29,6 +29,7 @@ type Line = readonly [
   newRegisters: Changes,
   newSelectors: Changes,
   newMemory: readonly (string | 0)[],
+  prelude: string,
 ];
 
 const hex = (value: number): string => (value >>> 0).toString(16);
@@ -62,12 +63,13 @@ function lineOf(one: Case, outcome: Outcome): Line {
     changes(one.registers, registers),
     changes(one.selectors, selectors),
     windows.map((bytes, i) => (bytes.every((byte, at) => byte === one.windows[i]!.bytes[at]) ? 0 : bytesToHex(bytes))),
+    bytesToHex(one.prelude),
   ];
 }
 
 function caseOf(line: Line): [Case, Outcome] {
   const [syntax, bits, codeText, eipText, registerText, eflags, selectorText, memory, ...outcome] = line;
-  const [vector, error, cr2, newEip, newEflags, newRegisters, newSelectors, newMemory] = outcome;
+  const [vector, error, cr2, newEip, newEflags, newRegisters, newSelectors, newMemory, prelude] = outcome;
   const code = [...Buffer.from(codeText, "hex")];
   const instruction = decode(code, 0, code.length, bits);
   // A LOCK where there can be none is no instruction; the form whose it was meant to be is known by its name.
@@ -83,6 +85,7 @@ function caseOf(line: Line): [Case, Outcome] {
       form,
       bits,
       code,
+      prelude: [...Buffer.from(prelude, "hex")],
       place,
       eip,
       registers,

@@ -52,7 +52,7 @@ function describe(one: Case, theirs: Outcome, own: Outcome, { lines }: Compariso
   const text = typeof instruction === "string" ? instruction : format(instruction, one.eip);
   const how = `${one.bits} bits${one.mode === "fast" ? "" : `, ${one.mode}`}${one.atOnce ? ", at once" : ""}`;
   return [
-    `${one.form.syntax}: ${text} (${bytes(one.code)}, ${how}) at ${hex(one.eip)}`,
+    `${one.form.syntax}: ${text} (${bytes(one.code)}, ${how}) at ${hex(one.eip)}, after ${bytes(one.prelude)}`,
     `  registers ${[...one.registers].map(hex).join(" ")} eflags ${hex(one.eflags)} selectors ${one.selectors.map(hex).join(" ")}`,
     ...one.windows.map((window) => `  memory at ${hex(window.address)}: ${bytes(window.bytes)}`),
     `  vectors: processor ${theirs.vector}, ours ${own.vector}`,
