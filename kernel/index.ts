@@ -23,6 +23,8 @@ export * from "./inc/dpc.ts";
 export * from "./inc/irql.ts";
 /** Where memory is. */
 export { KERNEL_BASE, KERNEL_LOAD, KSEG0_BASE } from "./inc/memory.ts";
+/** Layouts of objects that the kernel does not serve yet. */
+export * from "./inc/objects.ts";
 /** What each processor has of its own. */
 export {
   BUILD_CHECKED,

@@ -48,7 +48,7 @@ export const HalpSendIpi = proc("HalpSendIpi", (a) => {
   a.ret();
 });
 
-/** VOID FASTCALL (Command: ecx). Send an interrupt command that has a shorthand for its targets. */
+/** VOID FASTCALL (Command: ecx). Send an interrupt command that has a shorthand for its targets. Interrupts are off. */
 export const HalpSendShorthand = proc("HalpSendShorthand", (a) => {
   a.push(esi);
   a.mov(esi, APIC_BASE);

@@ -36,12 +36,11 @@ export const KiClockInterrupt = proc("KiClockInterrupt", (a) => {
   a.shr(eax, 1);
   a.mov(dword(fs, Prcb.DpcRequestRate), eax);
 
+  a.cli(); // as everybody who sends: no handler's command comes between the look at the command register and ours
   a.cmp(dword(fs, Queue.DpcQueueDepth), 0); // one that was queued without a request has waited long enough
   a.je("others");
-  a.cli(); // as everybody who asks: the request's bit and its command go together
   a.mov(ecx, dword(fs, KPCR.Prcb));
   a.call(KiRequestDpcInterrupt);
-  a.sti();
 
   a.label("others");
   a.cmp(byte(fs, KPCR.Number), 0);
@@ -52,6 +51,7 @@ export const KiClockInterrupt = proc("KiClockInterrupt", (a) => {
   a.mov(ecx, ICR_ALL_BUT_SELF | ICR_FIXED | CLOCK_VECTOR);
   a.call(HalpSendShorthand);
   a.label("done");
+  a.sti();
   a.mov(al, 1);
   a.ret(8);
 });
