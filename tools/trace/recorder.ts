@@ -246,7 +246,7 @@ export class Recorder implements Observer {
     );
   }
 
-  /** The instruction's bytes; those in pages that are not there stay zero. */
+  /** The instruction's bytes, in RAM or in a ROM; those in pages that are not there stay zero. */
   #fetch(linear: number): void {
     const { core } = this.#machine;
     const bytes = this.#bytes.fill(0);
@@ -254,8 +254,11 @@ export class Recorder implements Observer {
     for (let i = 0, physical = -1; i < length; i++, physical++) {
       const address = (linear + i) | 0;
       if (i === 0 || (address & (layout.PAGE - 1)) === 0) physical = core.linear.lookUp(address);
-      if (physical < 0 || physical >= core.layout.ramSize) return;
-      bytes[i] = core.u8[core.layout.ramBase + physical] as number;
+      if (physical < 0) return;
+      bytes[i] =
+        physical < core.layout.ramSize
+          ? (core.u8[core.layout.ramBase + physical] as number)
+          : this.#machine.memory.byte(physical);
     }
   }
 
