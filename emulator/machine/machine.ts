@@ -150,7 +150,8 @@ export class Machine {
   private base: Snapshot | null = null;
   private readonly cleaned = new Set<number>();
   private readonly rom: Uint8Array | null;
-  /** The current processor has been sent an INIT by its own instruction, which is not over yet. */
+  /** An instruction is under way; and it has sent an INIT to the processor that executes it, which takes it when it is over. */
+  private executing = false;
   private initialising = false;
 
   /** A machine at its reset state. Throws RangeError for sizes no machine has. */
@@ -287,7 +288,7 @@ export class Machine {
   /** An INIT reached a processor. The current one first ends the instruction that brought it about. */
   private initialise(processor: number): void {
     const { core, interpreter } = this;
-    if (processor === core.g[G_PROCESSOR]) {
+    if (this.executing && processor === core.g[G_PROCESSOR]) {
       this.initialising = true;
       core.stopAfterThis();
       core.g[G_RETURN] = 1;
@@ -297,13 +298,16 @@ export class Machine {
     interpreter.forgetModes();
   }
 
-  /** The current processor's INIT, if its last instruction sent one. */
-  private endInstruction(): void {
-    if (!this.initialising) return;
-    this.initialising = false;
-    const processor = this.core.g[G_PROCESSOR];
-    resetProcessor(this.core, processor, "init", processor === 0);
-    this.interpreter.forgetModes();
+  /** Runs the current processor for up to `budget` instructions; returns the ticks used. */
+  private execute(budget: number): number {
+    this.executing = true;
+    const used = this.interpreter.execute(budget);
+    this.executing = false;
+    if (this.initialising) {
+      this.initialising = false;
+      this.initialise(this.core.g[G_PROCESSOR]);
+    }
+    return used;
   }
 
   /** The machine clock in ticks (1 ns nominal): one a retired instruction of any processor. */
@@ -375,8 +379,7 @@ export class Machine {
       const budget = Math.min(i32[L.SLICE_LEFT >> 2], Math.ceil(due) - now, maxInstructions - total);
       this.sliceEnd = now + budget;
       interpreter.select(processor);
-      const used = interpreter.execute(budget);
-      this.endInstruction();
+      const used = this.execute(budget);
       total += used;
       f64[L.CLOCK >> 3] = now + used;
       f64[(L.PROCESSOR_TIME + processor * L.PROCESSOR_TIME_SIZE + L.T_RETIRED) >> 3] += used;
@@ -408,8 +411,7 @@ export class Machine {
     core.i32[(L.PROCESSOR_TIME + processor * L.PROCESSOR_TIME_SIZE + L.T_DELIVERIES) >> 2] = 0;
     if (core.i32[block + L.R_ACTIVITY] === L.HALTED && this.canRun(processor))
       core.i32[block + L.R_ACTIVITY] = L.RUNNING;
-    const used = interpreter.execute(1);
-    this.endInstruction();
+    const used = this.execute(1);
     const status = g[G_STATUS];
     if (status === STATUS_NOT_IMPLEMENTED) return { kind: "not implemented", detail: core.stopReason, paused: false };
     if (core.i32[block + L.R_ACTIVITY] === L.SHUTDOWN) return { kind: "triple fault", paused: false };
