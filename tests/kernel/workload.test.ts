@@ -4,7 +4,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Image } from "#asm";
-import { Machine } from "#emulator";
+import { type BootOptions, Machine } from "#emulator";
+import { firmwareRom } from "#firmware";
 import { linkKernel } from "#kernel";
 import { qemuIsHere, runOnQemu } from "./qemu.ts";
 
@@ -13,13 +14,14 @@ const test = suite("workload");
 const free = linkKernel();
 const checked = linkKernel({ checked: true });
 const counting = linkKernel({ counters: true });
+const rom = firmwareRom();
 const MOST_INSTRUCTIONS = 2_000_000_000;
 
-function runHere(image: Image, processors: number, seed = 1) {
+function runHere(image: Image, processors: number, options: BootOptions = {}) {
   let serial = "";
   const machine = Machine.boot(image, {
+    ...options,
     processors,
-    seed,
     commandLine: "workload",
     serial: (byte) => {
       serial += String.fromCharCode(byte);
@@ -57,8 +59,20 @@ for (const [name, image, numbers] of [
       assert.ok(Number(/INFO clock ticks (\d+)/.exec(serial)?.[1]) >= 10);
     });
 
+test("it runs in 4 MiB", () => {
+  assert.equal(fixed(runHere(free, 2, { memory: 4 << 20 }).serial), expected(2));
+});
+
+test("it is the same through the firmware", () => {
+  for (const processors of [1, 4]) {
+    const { guestExit, serial } = runHere(free, processors, { rom });
+    assert.is(guestExit, 0);
+    assert.equal(fixed(serial), expected(processors));
+  }
+});
+
 test("equal seeds give equal machines, other seeds others", () => {
-  const [first, again, other] = [runHere(free, 4, 1), runHere(free, 4, 1), runHere(free, 4, 2)];
+  const [first, again, other] = [1, 1, 2].map((seed) => runHere(free, 4, { seed }));
   assert.is(first.hash, again.hash);
   assert.is.not(first.hash, other.hash);
   assert.equal(fixed(other.serial), expected(4));
@@ -74,13 +88,14 @@ test("more processors than one wait for each other's locks", () => {
   }
 });
 
-for (const [name, image] of [
-  ["free", free],
-  ["checked", checked],
+for (const [name, image, options] of [
+  ["the free build", free, {}],
+  ["the checked build", checked, {}],
+  ["the free build through our firmware", free, { rom }],
 ] as const)
   for (const processors of [1, 2, 4, 8])
-    (qemuIsHere ? test : test.skip)(`the ${name} build says the same on QEMU's ${processors}`, () => {
-      const { status, serial } = runOnQemu(image, { processors, commandLine: "workload" });
+    (qemuIsHere ? test : test.skip)(`${name} says the same on QEMU's ${processors}`, () => {
+      const { status, serial } = runOnQemu(image, { ...options, processors, commandLine: "workload" });
       assert.equal(fixed(serial), expected(processors));
       assert.is(status, 1);
     });
