@@ -10,22 +10,24 @@ export function isProgram(file: string): boolean {
   return /\.[cm]?[jt]s$/.test(file);
 }
 
-let prepared = false;
+/** Whoever runs this file's source reads TypeScript already. */
+const isSource = import.meta.url.endsWith(".ts");
+let knowsPackage = false;
+let readsTypeScript = isSource;
 
-/** From the first program on, this process reads TypeScript and knows the package by its name. */
-async function prepare(): Promise<void> {
-  if (prepared) return;
-  prepared = true;
-  const isSource = import.meta.url.endsWith(".ts");
-  register(`./resolve.${isSource ? "ts" : "js"}`, import.meta.url);
-  if (isSource) return; // whoever runs the source reads TypeScript already
+/** From the first program on, this process knows the package by its name, and TypeScript if the program is written in it. */
+async function prepare(file: string): Promise<void> {
+  if (!knowsPackage) register(`./resolve.${isSource ? "ts" : "js"}`, import.meta.url);
+  knowsPackage = true;
+  if (readsTypeScript || !/ts$/.test(file)) return;
+  readsTypeScript = true;
   const tsx = await import("tsx/esm/api");
-  tsx.register();
+  tsx.register({ tsconfig: false }); // the same whatever lies in the current folder
 }
 
 /** The image that a program exports. Throws CommandError, with the program's line where there is one. */
 export async function importProgram(file: string): Promise<Image> {
-  await prepare();
+  await prepare(file);
   const url = pathToFileURL(resolve(file)).href;
   let exported: unknown;
   try {

@@ -12,5 +12,5 @@ export async function resolve(
 ): Promise<ResolveFnOutput> {
   const isOurs = specifier === "ring0" || specifier.startsWith("ring0/");
   const found = await next(specifier, isOurs ? { ...context, parentURL: import.meta.url } : context);
-  return /\.[jt]s$/.test(found.url) && !found.url.includes("/node_modules/") ? { ...found, format: "module" } : found;
+  return found.url.endsWith(".ts") && !found.url.includes("/node_modules/") ? { ...found, format: "module" } : found;
 }
