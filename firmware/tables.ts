@@ -41,12 +41,13 @@ import {
   MP_TABLE,
   RSDP,
   RSDT,
+  SCRATCH,
 } from "./memory.ts";
 
 export interface TableOptions {
   /** Leave RSDP, RSDT and MADT out, so that a kernel has to use the MP tables. */
   readonly withoutMadt?: boolean;
-  /** An MP configuration table to take as it is, instead of one for the processors present. */
+  /** An MP configuration table to take as it is, instead of one for the processors present: 1024 bytes at most. */
   readonly mpTable?: Uint8Array;
 }
 
@@ -221,6 +222,9 @@ const makeMpTable = proc("makeMpTable", (a) => {
 
 /** Makes the tables for EBP processors, with the BIOS data area's pointers to them. Uses EAX, ECX, EDX, ESI and EDI. */
 export function tableMaker(options: TableOptions): Procedure {
+  const length = options.mpTable?.length ?? 0;
+  if (length > SCRATCH - MP_TABLE)
+    throw new RangeError(`an MP table of ${length} bytes; there is room for ${SCRATCH - MP_TABLE} bytes`);
   const given = options.mpTable && rom("givenMpTable", [bytes(...options.mpTable)]);
   return proc("makeTables", (a) => {
     a.mov(dword(EBDA), EBDA_KIB);
