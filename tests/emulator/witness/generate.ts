@@ -28,6 +28,9 @@ export function operandBytes(form: Form): number {
   return Number(/\d+$/.exec(spec)?.[0] ?? 0) / 8;
 }
 
+/** Jumps, which could land in their own code were it elsewhere; and UD1, which some processors know before its end. */
+const staysInPlace = /^(?:JMP|CALL|RETF?|IRETD?|UD1)$/;
+
 /** Relative jumps, whose distance depends on the length of what is being made. */
 const relativeSize: Readonly<Record<string, 1 | 2 | 4>> = { rel8: 1, rel16: 2, rel32: 4 };
 
@@ -66,7 +69,7 @@ export class Cases {
     const code = draft.code();
     const { registers, eflags, selectors } = draft;
     if (code.length > MOST_BYTES || isAvoided({ form, code, registers })) return undefined;
-    if (form.roles[0] !== "relative" && form.map === 1) this.#moveToAnEdge(draft, code.length);
+    if (!staysInPlace.test(form.mnemonic) && form.roles[0] !== "relative") this.#moveToAnEdge(draft, code.length);
     const { eip } = draft;
     const place = flat ? eip : eip + A.ARENA;
     const before = this.#wantsPrelude(draft, code) ? prelude(random, bits, registers, eflags & 1) : [];
@@ -189,7 +192,9 @@ export class Cases {
     draft.immediate = size === 2 ? (distance << 16) >> 16 : distance | 0;
   }
 
-  /** Now and then the instruction ends where its page does, or only in the next one, or beyond the limit of its segment. */
+  /**
+   * Now and then the instruction ends where its page does, or only in the next one, or beyond the limit of its segment.
+   */
   #moveToAnEdge(draft: Draft, length: number): void {
     const random = this.#random;
     const kind = random.below(100);

@@ -1,6 +1,15 @@
 // Our side of the witness: a machine with the arena at the same linear addresses, in ring 3 with paging, one instruction a case.
 import { Machine } from "#emulator";
-import { CR0_PE, CR0_PG, CR0_WP, G_CODE_PAGE, G_OBSERVED } from "../../../emulator/cpu/core.ts";
+import {
+  CR0_PE,
+  CR0_PG,
+  CR0_WP,
+  G_CODE_PAGE,
+  G_CPU,
+  G_OBSERVED,
+  G_STATUS,
+  STATUS_NOT_IMPLEMENTED,
+} from "../../../emulator/cpu/core.ts";
 import * as L from "../../../emulator/memory/layout.ts";
 import * as A from "./arena.ts";
 import { type Case, hasPrefix } from "./case.ts";
@@ -29,6 +38,9 @@ const OPEN_VECTORS = [3, 4];
 const WITH_ERROR_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);
 const PAGE_FAULT = 14;
 const IF = 0x200;
+const HLT = 0xf4;
+/** JMP to itself. */
+const JMP_HERE = [0xeb, 0xfe];
 /** Bytes that a case may write over or have decoded. */
 const FOOTPRINT = 18;
 /** A REP that takes more steps does not end. */
@@ -67,8 +79,8 @@ export class OurProcessor {
       const handler = (SYSTEM + HANDLERS + vector * HANDLER_BYTES) | 0;
       const type = OPEN_VECTORS.includes(vector) ? 0xee00 : 0x8e00;
       this.#poke(IDT + 8 * vector, (INNER_CODE << 16) | (handler & 0xffff), (handler & 0xffff0000) | type);
-      this.#ram.fill(0xf4, HANDLERS, HANDLERS + L.PAGE);
     }
+    this.#ram.fill(HLT, HANDLERS, HANDLERS + L.PAGE);
     this.#poke(TSS + 4, SYSTEM + STACK + L.PAGE, INNER_DATA);
     this.#poke(TSS + 0x64, 0x680000); // the permission bitmap lies beyond the limit: no ports
     this.#poke(DIRECTORY + (A.ARENA >>> 22) * 4, TABLE | PRESENT | WRITABLE | USER);
@@ -133,11 +145,13 @@ export class OurProcessor {
       interpreter.execute(1);
     }
     let steps = 0;
+    // A REP has not ended, nor a split instruction, while EIP stays.
     do {
       if (++steps > MOST_STEPS) throw new Error(`witness: ${one.form.syntax} does not end`);
       interpreter.select(0);
       const used = interpreter.execute(one.atOnce ? this.#iterations(one) : 1);
-      if (core.g[2] === 2) throw new Error(`witness: ${one.form.syntax} is not implemented: ${core.stopReason}`);
+      if (core.g[G_STATUS] === STATUS_NOT_IMPLEMENTED)
+        throw new Error(`witness: ${one.form.syntax} is not implemented: ${core.stopReason}`);
       if (used === 0 && core.word(L.R_CPL) === 3 && one.mode !== "split")
         throw new Error(`witness: ${one.form.syntax} does nothing`);
     } while (core.word(L.R_CPL) === 3 && core.word(L.R_EIP) === start);
@@ -156,12 +170,12 @@ export class OurProcessor {
     const at = PAGES + A.CODE_OFFSET + offset;
     const ram = this.#ram;
     // After the instruction, a jump to itself: a budget that is not used up changes nothing.
-    const bytes = [...one.prelude, ...one.code, 0xeb, 0xfe];
+    const bytes = [...one.prelude, ...one.code, ...JMP_HERE];
     for (let i = 0; i < bytes.length && offset + i < A.PAGE; i++) ram[at + i] = bytes[i]!;
-    for (const { address, bytes } of one.windows) ram.set(bytes, PAGES + (address - A.ARENA));
+    for (const window of one.windows) ram.set(window.bytes, PAGES + (window.address - A.ARENA));
 
     const block = core.blockOf(0) >> 2;
-    core.g[0] = block;
+    core.g[G_CPU] = block;
     core.i32.set(one.registers, block + L.R_EAX);
     core.setWord(L.R_EIP, one.eip - one.prelude.length);
     core.setEflags(one.eflags | IF);
