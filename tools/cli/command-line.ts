@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import yargs from "yargs";
-import type { Command } from "./command.ts";
+import { type Command, spelling } from "./command.ts";
 import { asm } from "./commands/asm.ts";
 import { disasm } from "./commands/disasm.ts";
 import { explore } from "./commands/explore.ts";
@@ -50,7 +50,7 @@ async function perform(words: readonly string[], host: Host): Promise<ExitCode> 
       "ring0 COMMAND\n\nA multicore IA-32 PC that runs the same way every time, and a test bench for lock code.\n" +
         "A bare image means run: ring0 kernel.elf",
     )
-    .parserConfiguration({ "camel-case-expansion": false, "duplicate-arguments-array": false })
+    .parserConfiguration({ "camel-case-expansion": false, "greedy-arrays": false })
     .version(version)
     .alias("help", "h")
     .option("log-level", {
@@ -102,7 +102,6 @@ function explain(message: string, words: readonly string[]): string {
   }
   const isOption = words.some((given) => given.startsWith(`-${word}`) || given.startsWith(`--${word}`));
   if (!isOption) return `${command.name}: "${word}" is one word too many; ring0 ${command.usage} would do`;
-  const spelling = (name: string) => (name.length === 1 ? `-${name}` : `--${name}`);
   const hint = didYouMean(spelling(word), [...command.optionNames, ...COMMON].map(spelling));
   return `${command.name}: no option ${spelling(word)}${hint || `; ring0 ${command.name} --help lists them`}`;
 }

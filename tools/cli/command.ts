@@ -1,6 +1,6 @@
 // What a command is: words, options, and a function that runs; parsing is not its business.
 import type { Argv, InferredOptionTypes, Options, PositionalOptions } from "yargs";
-import type { ExitCode } from "./exit.ts";
+import { CommandError, type ExitCode } from "./exit.ts";
 import type { Host } from "./host.ts";
 
 type Positionals = Readonly<Record<string, PositionalOptions>>;
@@ -46,6 +46,19 @@ export function command<const P extends Positionals, const O extends NamedOption
       for (const [line, what] of examples) described = described.example(`ring0 ${line}`, what);
       return described;
     },
-    run: (args, host) => run(args as InferredOptionTypes<P> & InferredOptionTypes<O>, host),
+    async run(args, host) {
+      const given = args as InferredOptionTypes<P> & InferredOptionTypes<O>;
+      for (const [name, { array }] of Object.entries<Options>(options)) {
+        const value: unknown = given[name as keyof typeof given];
+        if (!array && Array.isArray(value))
+          throw new CommandError(`${spelling(name)} is given ${value.length} times; once would do`);
+      }
+      return run(given, host);
+    },
   };
+}
+
+/** An option as it is typed: `-m`, `--smp`. */
+export function spelling(option: string): string {
+  return option.length === 1 ? `-${option}` : `--${option}`;
 }

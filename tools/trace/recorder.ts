@@ -217,7 +217,7 @@ export class Recorder implements Observer {
     return (
       !classes ||
       classes.io === true ||
-      classes.memory !== undefined ||
+      (classes.memory?.length ?? 0) > 0 ||
       (staticClasses(instruction) & this.#flagsWanted) !== 0
     );
   }

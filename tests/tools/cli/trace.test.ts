@@ -45,10 +45,15 @@ test("--last shows the end, which all lines end with too", () => {
 });
 
 test("--cpu, --symbol and --class narrow it together", () => {
-  const locked = events(COUNTER, "--smp", "2", "--cpu", "1", "--symbol", "main", "--class", "locked", "--last", "50");
+  const locked = events("--smp", "2", "--cpu", "1", "--symbol", "main", "--last", "50", "--class", "locked", COUNTER);
   assert.is(locked.length, 50);
   for (const { processor, symbol, locked: isLocked } of locked)
     assert.equal([processor, symbol, isLocked], [1, "main", true]);
+});
+
+test("a filter given twice keeps both", () => {
+  const two = events(COUNTER, "--smp", "3", "--cpu", "1", "--cpu", "2", "--class", "locked,io", "--symbol", "main");
+  assert.equal([...new Set(two.map(({ processor }) => processor))].sort(), [1, 2]);
 });
 
 test("--access shows who touches a variable, with old and new value", () => {

@@ -22,6 +22,7 @@ const mistakes: [words: string[], answer: RegExp][] = [
   [["run", HALTS, "-m", "4096"], /-m 4096: 1 to 3072/],
   [["run", HALTS, "--seed", "1.5"], /--seed 1.5: a whole number/],
   [["run", HALTS, "--max-instructions", "-1"], /--max-instructions -1: a whole number/],
+  [["run", HALTS, "--smp", "2", "--smp", "4"], /--smp is given 2 times; once would do/],
   [["run", HALTS, "--engine", "jit"], /engine.*jit.*interpreter/],
   [["run", HALTS, "--serial", "com1"], /--serial com1: stdio, file:PATH or none would do/],
   [["run", HALTS, "--initrd", "no-such-module"], /no-such-module: there is no such file/],
