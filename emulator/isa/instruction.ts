@@ -13,7 +13,7 @@ import type { OperandSpec } from "./operands.ts";
  * `anysize`: the operand-size prefix plays no part; `default:N`: the immediate when it is left out;
  * `alias`: real hardware takes it, the encoder never chooses it;
  * `unimplemented:NAME`: its use stops the run under NAME;
- * `skip:REASON`: what the hardware witness leaves out, and why.
+ * `skip:REASON,REASON`: what the hardware witness leaves out, and why; the witness's rules explain each reason.
  */
 export type Row = readonly [syntax: string, opcode: string, notes?: string];
 
@@ -67,7 +67,7 @@ export interface Form {
   readonly flagsSet: string;
   readonly flagsRead: string;
   readonly flagsUndefined: string;
-  /** Why the hardware witness leaves the form (or an outcome of it) out; empty when it is compared in full. */
+  /** Why the hardware witness leaves the form or an outcome of it out, joined by commas; empty when it is compared in full. */
   readonly witnessSkips: string;
   /** Real hardware takes the form, the encoder never chooses it. */
   readonly alias: boolean;
