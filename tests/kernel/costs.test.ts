@@ -21,7 +21,7 @@ test("an uncontended AtDpcLevel pair takes at most 20 instructions and two locke
   assert.is(sum(pair.map(({ locked }) => locked)), 2);
 });
 
-test("the AtDpcLevel pair is quicker than the raising one [QL-32]", () => {
+test("QL-32: the AtDpcLevel pair is quicker than the raising one", () => {
   const raising = of("KeAcquireInStackQueuedSpinLock", "KeReleaseInStackQueuedSpinLock");
   const plain = of("KeAcquireInStackQueuedSpinLockAtDpcLevel", "KeReleaseInStackQueuedSpinLockFromDpcLevel");
   assert.ok(sum(plain.map(({ instructions }) => instructions)) < sum(raising.map(({ instructions }) => instructions)));

@@ -60,7 +60,7 @@ const layouts: readonly [name: keyof typeof kernel, size: number, fields: string
 ];
 
 for (const [name, size, fields] of layouts)
-  test(`${name} is ${size} bytes, each field in its place [LAY-01]`, () => {
+  test(`LAY-01: ${name} is ${size} bytes, each field in its place`, () => {
     const layout = exported[name] as Layout;
     assert.is(layout.size, size);
     for (const line of fields.split(", ")) {
@@ -106,7 +106,7 @@ const constants: readonly [name: keyof typeof kernel, value: number][] = [
 ];
 
 for (const [name, value] of constants)
-  test(`${name} is ${value} [LAY-01]`, () => {
+  test(`LAY-01: ${name} is ${value}`, () => {
     assert.is(exported[name], value);
   });
 

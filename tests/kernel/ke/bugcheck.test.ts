@@ -124,7 +124,7 @@ const situations: readonly [title: string, others: (a: Assembler) => void][] = [
 ];
 
 for (const [index, [title, others]] of situations.entries())
-  test(`processors that are ${title} stop as well [BC-02]`, () => {
+  test(`BC-02: processors that are ${title} stop as well`, () => {
     const { lines, frozen, place, machine } = run(kernelWith(`others${index}`, (a) => stop(a, 1, 0, 0, 0, 0), others));
     assert.match(lines[2] ?? "", /frozen: 1,2,3$/);
     for (const number of [1, 2, 3]) {
@@ -134,7 +134,7 @@ for (const [index, [title, others]] of situations.entries())
     }
   });
 
-test("when two processors stop at once, one screen is shown [BC-01]", () => {
+test("BC-01: when two processors stop at once, one screen is shown", () => {
   for (let delay = 0; delay < 60; delay += 7) {
     const image = kernelWith(
       "both",
