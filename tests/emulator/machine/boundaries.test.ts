@@ -444,4 +444,7 @@ for (const [title, expected, body] of ends) {
   });
 }
 
-for (const part of [windows, waiting, budgets, endings]) part.run();
+windows.run();
+waiting.run();
+budgets.run();
+endings.run();
