@@ -1,6 +1,9 @@
-// `npm start`: the main job from end to end. A lock runs on a multiprocessor, is proved, and breaks when it is changed.
-import { Machine } from "#emulator";
+// `npm start`: the main job from end to end. A kernel boots on a multiprocessor; a lock of it runs, is proved, and breaks when it
+// is changed.
+import { type BootOptions, Machine } from "#emulator";
 import { explore, replay } from "#explore";
+import { firmwareRom } from "#firmware";
+import { linkKernel } from "#kernel";
 import { verdictText } from "../cli/verdict.ts";
 import queuedLock from "../programs/queued-lock.ts";
 import { mutantsOf, scenarioByName } from "../scenarios/index.ts";
@@ -14,6 +17,8 @@ const say = (text: string): void => {
   process.stdout.write(text);
 };
 
+const indented = (text: string): string => text.replace(/^(?=.)/gm, "  ");
+
 /** One part of the demonstration: what it is about, and whether it went as it should. */
 function part(number: number, title: string, perform: () => boolean): boolean {
   const bold = process.stdout.isTTY === true && !process.env["NO_COLOR"];
@@ -24,12 +29,13 @@ function part(number: number, title: string, perform: () => boolean): boolean {
   return isRight;
 }
 
-/** The program on the machine: it checks itself, and says what it found on its serial port. */
-function runProgram(): boolean {
+/** A guest on the machine: what it says on its serial port, if it ends well, else nothing. */
+function run(image: Parameters<typeof Machine.boot>[0], options: BootOptions): string {
   let serial = "";
-  const machine = Machine.boot(queuedLock, {
+  const machine = Machine.boot(image, {
     processors: PROCESSORS,
     memory: 16 * MIB,
+    ...options,
     serial: (byte) => {
       serial += String.fromCharCode(byte);
     },
@@ -37,11 +43,21 @@ function runProgram(): boolean {
   const began = performance.now();
   const { reason, guestExit, instructions } = machine.run();
   const seconds = (performance.now() - began) / 1000;
-  say(serial.replaceAll("\r", "").replace(/^(?=.)/gm, "  "));
+  say(indented(serial.replaceAll("\r", "")));
   const total = instructions.reduce((sum, count) => sum + count, 0);
   say(`  ${total.toLocaleString("en")} instructions in ${seconds.toFixed(2)} s, machine hash ${machine.hash()}\n`);
+  return reason === "guest exit" && guestExit === 0 ? serial : "";
+}
+
+/** The kernel from the reset vector on: it finds its processors, and all of them take locks and run DPCs. */
+function runKernel(): boolean {
+  return run(linkKernel(), { rom: firmwareRom(), commandLine: "workload" }).includes("VERDICT ok");
+}
+
+/** The program that takes one lock and checks itself. */
+function runProgram(): boolean {
   const expected = PROCESSORS * ROUNDS;
-  return reason === "guest exit" && guestExit === 0 && serial.includes(`TOTAL ${expected} expected ${expected}`);
+  return run(queuedLock, {}).includes(`TOTAL ${expected} expected ${expected}`);
 }
 
 /** Every schedule of two processors that take the lock twice each. */
@@ -64,17 +80,16 @@ function breakIt(): boolean {
   return again.reproduced;
 }
 
-const indented = (text: string): string => text.replace(/^(?=.)/gm, "  ");
-
 const mistake = mutantsOf("queued-lock").get(MUTANT);
 const results = [
+  part(1, `A kernel from the reset vector on, its locks and DPCs on ${PROCESSORS} processors`, runKernel),
   part(
-    1,
+    2,
     `A queued spin lock on ${PROCESSORS} processors, ${ROUNDS.toLocaleString("en")} acquisitions each`,
     runProgram,
   ),
-  part(2, "The same routines on every schedule of 2 processors x 2 acquisitions", prove),
-  part(3, `A broken variant: ${mistake}`, breakIt),
+  part(3, "The same routines on every schedule of 2 processors x 2 acquisitions", prove),
+  part(4, `A broken variant: ${mistake}`, breakIt),
 ];
 const isRight = results.every((result) => result);
 say(isRight ? "All as it should be. Next: npx ring0 --help, and README.md.\n" : "Something is not as it should be.\n");
