@@ -252,7 +252,7 @@ export class Interpreter {
       if (core.word(L.R_SHADOW) !== 0) {
         core.setWord(L.R_SHADOW, 0);
         core.stopAfterThis();
-      } else if ((!core.linear.splitting || core.word(L.R_MICRO_INDEX) === 0) && this.interruptWindow()) {
+      } else if (this.interruptWindow()) {
         if (g[G_STATUS] !== STATUS_OK) break;
         continue;
       }
