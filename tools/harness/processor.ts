@@ -228,10 +228,15 @@ export class HarnessProcessor {
   /** Steps until this processor is before the instruction at a place. */
   stepTo(place: Place, limit = STEP_LIMIT): void {
     const address = this.#nt.addressOf(place);
-    for (let steps = 0; this.registers.eip !== address; steps++) {
+    this.stepUntil(() => this.registers.eip === address, this.#nt.nameOf(address), limit);
+  }
+
+  /** Steps until a condition holds; `what` is how an error calls it. */
+  stepUntil(condition: () => boolean, what = "what is awaited", limit = STEP_LIMIT): void {
+    for (let steps = 0; !condition(); steps++) {
       if (steps >= limit)
         throw new StepLimit(
-          `processor ${this.number} does not come to ${this.#nt.nameOf(address)}: it is at ${this.place}`,
+          `processor ${this.number} does not come to ${what} in ${limit} steps: it is at ${this.place}`,
         );
       this.step();
     }
