@@ -59,7 +59,8 @@ export const KeBugCheckEx = proc("KeBugCheckEx", (a) => {
   a.cli();
   a.mov(ebx, dword(esp));
   a.sub(ebx, CALL_LENGTH); // where it happened: the CALL, not what follows it
-  a.lea(esi, dword(esp, 4)); // the parameters, and the stack as it was
+  a.lea(esi, dword(esp, 4)); // the parameters
+  a.mov(edi, esi); // the stack as it was
   a.jmp(KiBugCheck);
 });
 
@@ -76,10 +77,10 @@ export const KeBugCheck = proc("KeBugCheck", (a) => {
 const [CODE, P1, P2, P3, P4] = [0, 4, 8, 12, 16];
 
 /**
- * Stop the machine. EBX = EIP of what went wrong, ESI = the five parameters of KeBugCheckEx, interrupts off. What it says of
- * ESP is ESI.
+ * Stop the machine. EBX = EIP of what went wrong, EDI = ESP there, ESI = the five parameters of KeBugCheckEx, interrupts off.
  */
 export const KiBugCheck = proc("KiBugCheck", (a) => {
+  a.push(edi);
   a.movzx(ecx, byte(fs, KPCR.Number));
   a.inc(ecx);
   a.xor(eax, eax);
@@ -124,7 +125,8 @@ export const KiBugCheck = proc("KiBugCheck", (a) => {
   a.movzx(edi, byte(fs, KPCR.Number));
   display(a, "\r\nCPU ", { decimal: edi });
   a.movzx(edi, byte(fs, Prcb.DebuggerSavedIRQL));
-  display(a, "  IRQL ", { hex: edi, digits: 2 }, "  EIP ", { hex: ebx }, "  ESP ", { hex: esi });
+  a.pop(ebp);
+  display(a, "  IRQL ", { hex: edi, digits: 2 }, "  EIP ", { hex: ebx }, "  ESP ", { hex: ebp });
   display(a, "  frozen: ");
   listOthers(a, "frozen", true);
   listOthers(a, "running", false);

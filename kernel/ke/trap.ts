@@ -12,6 +12,7 @@ import {
   eax,
   ebx,
   ecx,
+  edi,
   edx,
   esi,
   esp,
@@ -145,6 +146,8 @@ const KiUnexpectedTrap = proc("KiUnexpectedTrap", (a) => {
 });
 
 const PAGE_FAULT_WRITE_SHIFT = 1;
+/** In the third parameter: an instruction was to be fetched there. */
+const EXECUTED = 8;
 
 /** A page that is not there, at any level: there is nobody who could bring it. */
 const KiPageFault = proc("KiPageFault", (a) => {
@@ -156,6 +159,10 @@ const KiPageFault = proc("KiPageFault", (a) => {
   a.mov(ebx, dword(esp, KTRAP_FRAME.Eip));
   a.movzx(ecx, byte(fs, KPCR.Irql));
   a.mov(eax, cr2);
+  a.cmp(eax, ebx);
+  a.jne("data");
+  a.or(edx, EXECUTED);
+  a.label("data");
   stopAt(a, IRQL_NOT_LESS_OR_EQUAL, eax, ecx, edx, ebx);
 });
 
@@ -177,8 +184,9 @@ const KiBreakpoint = proc("KiBreakpoint", (a) => {
 
 type Word = typeof eax | typeof ebx | typeof ecx | typeof edx | 0;
 
-/** Bug check at EBX, where the trap came from. */
+/** Bug check at EBX, where the trap came from. ESP = the frame. */
 function stopAt(a: Assembler, code: number, ...parameters: [Word, Word, Word, Word]): void {
+  a.lea(edi, dword(esp, KTRAP_FRAME.size));
   for (const parameter of parameters.toReversed()) {
     if (parameter === 0) a.push(0);
     else a.push(parameter);

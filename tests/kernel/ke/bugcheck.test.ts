@@ -209,6 +209,16 @@ const faults: readonly [
       a.mov(dword(edx), 1);
     },
   ],
+  [
+    "a jump to a page that is not there",
+    0x0a,
+    "IRQL_NOT_LESS_OR_EQUAL",
+    [0x10, 0, 8, 0x10],
+    (a) => {
+      a.mov(edx, 0x10);
+      a.jmp(edx);
+    },
+  ],
   ["an undefined instruction", 0x7f, "UNEXPECTED_KERNEL_MODE_TRAP", [6, 0], (a) => a.ud2()],
   ["an interrupt nobody knows", 0x7f, "UNEXPECTED_KERNEL_MODE_TRAP", [0x77, 0], (a) => a.int(0x77)],
   [
