@@ -383,14 +383,16 @@ export class Machine {
       total += used;
       f64[L.CLOCK >> 3] = now + used;
       f64[(L.PROCESSOR_TIME + processor * L.PROCESSOR_TIME_SIZE + L.T_RETIRED) >> 3] += used;
-      i32[L.SLICE_LEFT >> 2] = g[G_YIELD] !== 0 ? 0 : i32[L.SLICE_LEFT >> 2] - used;
+      // Never below 0: who ended the slice early has set it to 0, and what was used of it depends on where budgets began.
+      i32[L.SLICE_LEFT >> 2] = g[G_YIELD] !== 0 ? 0 : Math.max(0, i32[L.SLICE_LEFT >> 2] - used);
       const activity = i32[g[G_CPU] + L.R_ACTIVITY];
       if (activity !== L.RUNNING) i32[L.SLICE_LEFT >> 2] = 0;
       if (g[G_STATUS] === STATUS_NOT_IMPLEMENTED) {
         const eip = (i32[g[G_CPU] + L.R_EIP] >>> 0).toString(16).padStart(8, "0");
         this.end({ reason: "not implemented", detail: `${core.stopReason} at 0x${eip}` });
       } else if (activity === L.SHUTDOWN) this.end({ reason: "triple fault", detail: `processor ${processor}` });
-      else if ((used === 0 && budget > 0) || g[G_STATUS] === STATUS_SPLIT) i32[L.SLICE_LEFT >> 2]--; // deliveries alone use up a slice too, and so does half an instruction: it may end there
+      else if (((used === 0 && budget > 0) || g[G_STATUS] === STATUS_SPLIT) && i32[L.SLICE_LEFT >> 2] > 0)
+        i32[L.SLICE_LEFT >> 2]--; // deliveries alone use up a slice too, and so does half an instruction: it may end there
     }
     return this.result();
   }

@@ -84,6 +84,25 @@ test("a run in pieces of random sizes, hashed now and then, passes through the s
   }
 });
 
+test("a lone processor that wakes another ends its slice alike, wherever the run was cut", () => {
+  const machine = guests[1].boot();
+  const messages = busy.addressOf(counts.messages);
+  let woken = 20_000;
+  while (machine.memory.dword(messages) === 0) machine.run({ maxInstructions: ++woken });
+  machine.restore(guests[1].boot().snapshot());
+  machine.run({ maxInstructions: woken - 100 });
+  const start = machine.snapshot();
+  for (let limit = woken - 99; limit < woken + 20; limit++) {
+    machine.restore(start);
+    machine.run({ maxInstructions: limit });
+    const whole = machine.hash();
+    machine.restore(start);
+    machine.run({ maxInstructions: limit - 1 });
+    machine.run({ maxInstructions: limit });
+    assert.is(machine.hash(), whole, `after ${limit}`);
+  }
+});
+
 test("a limit of n instructions stops a run after exactly n", () => {
   for (const { name, boot } of guests) {
     const machine = boot();
