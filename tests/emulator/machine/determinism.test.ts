@@ -84,11 +84,14 @@ test("a run in pieces of random sizes, hashed now and then, passes through the s
   }
 });
 
+/** A message of the busy guest by which the other three processors have all gone to sleep. */
+const LATE_MESSAGE = 31;
+
 test("a lone processor that wakes another ends its slice alike, wherever the run was cut", () => {
   const machine = guests[1].boot();
   const messages = busy.addressOf(counts.messages);
   let woken = 20_000;
-  while (machine.memory.dword(messages) === 0) machine.run({ maxInstructions: ++woken });
+  while (machine.memory.dword(messages) < LATE_MESSAGE) machine.run({ maxInstructions: ++woken });
   machine.restore(guests[1].boot().snapshot());
   machine.run({ maxInstructions: woken - 100 });
   const start = machine.snapshot();
