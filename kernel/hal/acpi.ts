@@ -1,7 +1,8 @@
 // Processors and interrupt inputs from ACPI's multiple APIC description table (ACPI 1.0b, 5.2.4 to 5.2.8).
 
 import { al, byte, cl, dword, eax, ebp, ebx, ecx, edi, edx, esi, type Procedure, proc, word } from "#asm";
-import { KSEG0_BASE, KSEG0_SIZE } from "../inc/memory.ts";
+import { KSEG0_BASE } from "../inc/memory.ts";
+import { FIRST_WINDOW, HalpReachPhysical, SECOND_WINDOW } from "./paging.ts";
 import { HalpAddProcessor, HalpIoApicAddress, HalpIsaPins, ISA_IRQS } from "./topology.ts";
 
 /** Four or eight characters as the little-endian words that memory shows. */
@@ -106,21 +107,21 @@ export const HalpReadMadt = proc("HalpReadMadt", (a) => {
   a.jne("none");
 
   a.label("rsdp");
-  a.mov(esi, dword(esi, RSDP_RSDT));
-  a.cmp(esi, KSEG0_SIZE - TABLE_HEADER); // above it we cannot look
-  a.jae("none");
-  a.add(esi, KSEG0_BASE);
+  a.mov(ecx, dword(esi, RSDP_RSDT));
+  a.mov(edx, FIRST_WINDOW);
+  a.call(HalpReachPhysical);
+  a.mov(esi, eax);
   a.mov(ebp, dword(esi, TABLE_LENGTH));
   a.add(ebp, esi);
   a.add(esi, TABLE_HEADER);
   a.label("table");
   a.cmp(esi, ebp);
   a.jae("none");
-  a.mov(ebx, dword(esi));
+  a.mov(ecx, dword(esi));
   a.add(esi, 4);
-  a.cmp(ebx, KSEG0_SIZE - TABLE_HEADER);
-  a.jae("table");
-  a.add(ebx, KSEG0_BASE);
+  a.mov(edx, SECOND_WINDOW);
+  a.call(HalpReachPhysical);
+  a.mov(ebx, eax);
   a.cmp(dword(ebx), signature("APIC"));
   a.jne("table");
 

@@ -1,8 +1,9 @@
 // Processors and interrupt inputs from the MP configuration table (MultiProcessor Specification 1.4, chapter 4).
 
 import { al, bl, byte, cl, data, dword, eax, ebp, ebx, ecx, edi, edx, esi, proc, word } from "#asm";
-import { KSEG0_BASE, KSEG0_SIZE } from "../inc/memory.ts";
+import { KSEG0_BASE } from "../inc/memory.ts";
 import { HalpFindEbda, HalpSumBytes, scanner } from "./acpi.ts";
+import { FIRST_WINDOW, HalpReachPhysical } from "./paging.ts";
 import { HalpAddProcessor, HalpIoApicAddress, HalpIsaPins, ISA_IRQS } from "./topology.ts";
 
 /** Where the floating pointer can be, besides the extended BIOS data area's first KiB. */
@@ -79,10 +80,10 @@ export const HalpReadMpTable = proc("HalpReadMpTable", (a) => {
   a.label("pointer");
   a.cmp(byte(esi, POINTER_DEFAULT), 0);
   a.jne("default");
-  a.mov(esi, dword(esi, POINTER_TABLE));
-  a.cmp(esi, KSEG0_SIZE - TABLE_ENTRIES); // above it we cannot look
-  a.jae("none");
-  a.add(esi, KSEG0_BASE);
+  a.mov(ecx, dword(esi, POINTER_TABLE));
+  a.mov(edx, FIRST_WINDOW);
+  a.call(HalpReachPhysical);
+  a.mov(esi, eax);
   a.cmp(dword(esi), PCMP_SIGNATURE);
   a.jne("none");
   a.movzx(ebp, word(esi, TABLE_ENTRY_COUNT));

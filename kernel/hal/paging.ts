@@ -1,6 +1,20 @@
 // The page directories, all of 4 MiB pages: memory from 80000000h on, and the APICs where they are (SDM vol. 3A, 4.3).
 
-import { type Assembler, cr0, cr3, cr4, data, dwords, eax, type Label, type Procedure } from "#asm";
+import {
+  type Assembler,
+  cr0,
+  cr3,
+  cr4,
+  data,
+  dword,
+  dwords,
+  eax,
+  ecx,
+  edx,
+  type Label,
+  type Procedure,
+  proc,
+} from "#asm";
 import { IOAPIC_BASE } from "../inc/apic.ts";
 import { KSEG0_BASE, KSEG0_SIZE, physical } from "../inc/memory.ts";
 
@@ -53,3 +67,35 @@ export function leaveLowMemory(a: Assembler): void {
   a.mov(eax, physical(HalpPageDirectory));
   a.mov(cr3, eax);
 }
+
+/** Linear addresses at which tables beyond the first 2028 MiB can be seen, 8 MiB each. */
+export const FIRST_WINDOW = 0xff000000;
+export const SECOND_WINDOW = 0xff800000;
+const LARGE_PAGE_SIZE = 2 ** LARGE_PAGE_SHIFT;
+
+/**
+ * Address FASTCALL (Physical: ecx, Window: edx). Where the 4 MiB from a physical address on can be seen: among all memory, or
+ * else in a window, until that shows something else. While there is one processor.
+ */
+export const HalpReachPhysical = proc("HalpReachPhysical", (a) => {
+  a.cmp(ecx, KSEG0_SIZE - LARGE_PAGE_SIZE);
+  a.jae("beyond");
+  a.lea(eax, dword(ecx, KSEG0_BASE));
+  a.ret();
+  a.label("beyond");
+  a.push(edx);
+  a.shr(edx, LARGE_PAGE_SHIFT);
+  a.mov(eax, ecx);
+  a.and(eax, -LARGE_PAGE_SIZE);
+  a.or(eax, LARGE_PAGE);
+  a.mov(dword(edx.times(4), HalpPageDirectory), eax);
+  a.add(eax, LARGE_PAGE_SIZE);
+  a.mov(dword(edx.times(4), HalpPageDirectory.plus(4)), eax);
+  a.mov(eax, cr3); // forget what the window showed before
+  a.mov(cr3, eax);
+  a.pop(edx);
+  a.mov(eax, ecx);
+  a.and(eax, LARGE_PAGE_SIZE - 1);
+  a.add(eax, edx);
+  a.ret();
+});

@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import { type BootOptions, Machine } from "#emulator";
 import { firmwareRom } from "#firmware";
 import { KeActiveProcessors, KiProcessors, KPCR, KPROCESSOR, linkKernel } from "#kernel";
+import { qemuIsHere, runOnQemu } from "../qemu.ts";
 
 const test = suite("processors");
 
@@ -45,6 +46,20 @@ for (const [title, options, change] of ways)
         assert.match(image.nameAt(eip) ?? "", /^KiIdleLoop/);
       }
     }
+  });
+
+/** Machines of QEMU's, with its own firmware. */
+const foreign: readonly [title: string, options: readonly string[]][] = [
+  ["whose tables lie above 2 GiB", ["-m", "3072"]],
+  ["with MP tables only", ["-machine", "pc,acpi=off", "-smp", "4,sockets=4"]],
+  ["with another chip set", ["-machine", "q35"]],
+];
+
+for (const [title, more] of foreign)
+  (qemuIsHere ? test : test.skip)(`every processor is found on a PC ${title}`, () => {
+    const { status, serial } = runOnQemu(image, { processors: 4, commandLine: "workload", more });
+    assert.match(serial, /^TOTAL processors 4\r$/m);
+    assert.is(status, 1);
   });
 
 test.run();
