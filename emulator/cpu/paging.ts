@@ -171,60 +171,37 @@ export class LinearMemory {
   }
 
   private read(linear: number, width: 1 | 2 | 4, user: boolean): number {
-    const { core } = this;
-    if ((linear & (L.PAGE - 1)) + width > L.PAGE) return this.readAcross(linear, width, user);
-    const physical = this.translate(linear, false, user);
-    if (physical < 0) return 0;
-    if (core.g[G_OBSERVED] === 0) return this.load(physical, width);
-    return this.observedRead(physical, linear, width, () => this.load(physical, width));
-  }
-
-  private readAcross(linear: number, width: 1 | 2 | 4, user: boolean): number {
-    const next = (linear + width - 1) & -L.PAGE;
+    const across = (linear & (L.PAGE - 1)) + width > L.PAGE;
     const first = this.translate(linear, false, user);
     if (first < 0) return 0;
-    const second = this.translate(next, false, user);
+    const second = across ? this.translate((linear + width - 1) & -L.PAGE, false, user) : 0;
     if (second < 0) return 0;
-    const load = (): number => {
-      let value = 0;
-      for (let i = 0; i < width; i++) {
-        const at = ((linear + i) & -L.PAGE) === next ? second + ((linear + i) & (L.PAGE - 1)) : first + i;
-        value |= this.load(at, 1) << (8 * i);
-      }
-      return value;
-    };
-    return this.core.g[G_OBSERVED] === 0 ? load() : this.observedRead(first, linear, width, load);
+    if (this.core.g[G_OBSERVED] !== 0) return this.observedRead(first, second, linear, width);
+    return across ? this.loadAcross(first, second, linear, width) : this.load(first, width);
   }
 
   private write(linear: number, width: 1 | 2 | 4, value: number, user: boolean): void {
-    const { core } = this;
-    if ((linear & (L.PAGE - 1)) + width > L.PAGE) {
-      this.writeAcross(linear, width, value, user);
-      return;
-    }
-    const physical = this.translate(linear, true, user);
-    if (physical < 0) return;
-    if (core.g[G_OBSERVED] === 0) {
-      this.storeTo(physical, width, value);
-      return;
-    }
-    this.observedWrite(physical, linear, width, value, () => this.storeTo(physical, width, value));
-  }
-
-  private writeAcross(linear: number, width: 1 | 2 | 4, value: number, user: boolean): void {
-    const next = (linear + width - 1) & -L.PAGE;
+    const across = (linear & (L.PAGE - 1)) + width > L.PAGE;
     const first = this.translate(linear, true, user);
     if (first < 0) return;
-    const second = this.translate(next, true, user);
+    const second = across ? this.translate((linear + width - 1) & -L.PAGE, true, user) : 0;
     if (second < 0) return;
-    const store = (): void => {
-      for (let i = 0; i < width; i++) {
-        const at = ((linear + i) & -L.PAGE) === next ? second + ((linear + i) & (L.PAGE - 1)) : first + i;
-        this.storeTo(at, 1, value >>> (8 * i));
-      }
-    };
-    if (this.core.g[G_OBSERVED] === 0) store();
-    else this.observedWrite(first, linear, width, value, store);
+    if (this.core.g[G_OBSERVED] !== 0) this.observedWrite(first, second, linear, width, value);
+    else if (across) this.storeAcross(first, second, linear, width, value);
+    else this.storeTo(first, width, value);
+  }
+
+  /** Bytes on both sides of a page boundary: `first` is the physical address of the first one, `second` of the next page. */
+  private loadAcross(first: number, second: number, linear: number, width: number): number {
+    const here = L.PAGE - (linear & (L.PAGE - 1));
+    let value = 0;
+    for (let i = 0; i < width; i++) value |= this.load(i < here ? first + i : second + i - here, 1) << (8 * i);
+    return value;
+  }
+
+  private storeAcross(first: number, second: number, linear: number, width: number, value: number): void {
+    const here = L.PAGE - (linear & (L.PAGE - 1));
+    for (let i = 0; i < width; i++) this.storeTo(i < here ? first + i : second + i - here, 1, value >>> (8 * i));
   }
 
   // --- watched and split accesses ---
@@ -247,7 +224,7 @@ export class LinearMemory {
     return "stop";
   }
 
-  private observedRead(physical: number, linear: number, width: number, load: () => number): number {
+  private observedRead(first: number, second: number, linear: number, width: 1 | 2 | 4): number {
     const { core, observer } = this;
     const split = this.splitting && core.g[G_LOCKED] === 0;
     if (split) {
@@ -256,29 +233,31 @@ export class LinearMemory {
       if (step === "done before") return core.word(L.R_MICRO_VALUES + index);
       if (step === "stop") return 0;
     }
-    if (observer?.beforeAccess?.(physical, linear, width, false) === false) {
+    if (observer?.beforeAccess?.(first, linear, width, false) === false) {
       this.accessDone = false;
       return 0;
     }
-    const value = load();
+    const across = (linear & (L.PAGE - 1)) + width > L.PAGE;
+    const value = across ? this.loadAcross(first, second, linear, width) : this.load(first, width);
     if (split) core.setWord(L.R_MICRO_VALUES + this.access - 1, value);
-    observer?.read(physical, linear, width, value);
+    observer?.read(first, linear, width, value);
     return value;
   }
 
-  private observedWrite(physical: number, linear: number, width: number, value: number, store: () => void): void {
+  private observedWrite(first: number, second: number, linear: number, width: 1 | 2 | 4, value: number): void {
     const { core, observer } = this;
     if (this.splitting && core.g[G_LOCKED] === 0) {
       const step = this.splitStep();
       if (step !== "now") return;
     }
-    if (observer?.beforeAccess?.(physical, linear, width, true) === false) {
+    if (observer?.beforeAccess?.(first, linear, width, true) === false) {
       this.accessDone = false;
       return;
     }
-    const old = physical < this.ramSize ? this.peek(physical, width) : 0;
-    store();
-    observer?.write(physical, linear, width, value, old);
+    const old = first < this.ramSize ? this.peek(first, width) : 0;
+    if ((linear & (L.PAGE - 1)) + width > L.PAGE) this.storeAcross(first, second, linear, width, value);
+    else this.storeTo(first, width, value);
+    observer?.write(first, linear, width, value, old);
   }
 
   private peek(physical: number, width: number): number {

@@ -325,11 +325,11 @@ export class Interpreter {
     const { core } = this;
     const { g } = core;
     const flatCode = (g[G_KEY] & keyFlat(CS)) !== 0;
-    if (!flatCode || g[G_OBSERVED] !== 0) core.stopAfterThis();
+    if (!flatCode) core.stopAfterThis();
     const p = this.locate();
     if (p < 0) return this.afterStatus();
     if (!flatCode && !this.withinLimit(p)) return this.afterStatus();
-    const q = g[G_OBSERVED] !== 0 ? this.observedStep(p) : this.inner(p);
+    const q = g[G_OBSERVED] !== 0 ? this.observedRun(p) : this.inner(p);
     if (q >= 0) {
       core.setWord(L.R_EIP, this.eipOf(q));
       return true;
@@ -352,6 +352,16 @@ export class Interpreter {
     return status === STATUS_OK;
   }
 
+  /** The inner loop under observation; an observer may end it after any instruction. */
+  private observedRun(start: number): number {
+    const { g } = this.core;
+    let p = start;
+    for (;;) {
+      p = this.observedStep(p);
+      if (p < 0 || g[G_LEFT] <= 0 || g[G_RETURN] !== 0) return p;
+    }
+  }
+
   /** One instruction under observation. */
   private observedStep(p: number): number {
     const { core } = this;
@@ -369,11 +379,14 @@ export class Interpreter {
     core.linear.access = 0;
     core.linear.accessDone = false;
     const eip = this.eipOf(at);
-    const isReal = code[at] !== handlerCount;
-    if (this.splitUpdates)
-      core.linear.splitting = isReal && isUpdate(this.cache.instructions[code[at + F.F_INSTRUCTION]]);
-    if (isReal)
-      this.observer?.before?.(core.g[G_PROCESSOR], eip, this.cache.instructions[code[at + F.F_INSTRUCTION]] ?? null);
+    core.setWord(L.R_EIP, eip);
+    const instruction = code[at] === handlerCount ? null : this.cache.instructions[code[at + F.F_INSTRUCTION]];
+    if (instruction) {
+      // Each iteration of a REP is seen on its own.
+      if (instruction.repeat !== 0) core.stopAfterThis();
+      if (this.splitUpdates) core.linear.splitting = isUpdate(instruction);
+    }
+    if (code[at] !== handlerCount) this.observer?.before?.(core.g[G_PROCESSOR], eip, instruction ?? null);
     const q = this.handlers[code[at]](at);
     core.g[G_LOCKED] = 0;
     if (core.g[G_STATUS] === STATUS_SPLIT) {
