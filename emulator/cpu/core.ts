@@ -141,7 +141,8 @@ export interface AccessObserver {
 
 /** Views and small helpers over one machine's memory, for the processor whose turn it is. */
 export class Core {
-  readonly memory: WebAssembly.Memory;
+  /** A WebAssembly.Memory, by the only thing asked of it: users' programs need no declaration of WebAssembly for it. */
+  readonly memory: { readonly buffer: ArrayBuffer };
   readonly layout: L.Layout;
   readonly i8: Int8Array;
   readonly u8: Uint8Array;

@@ -1,7 +1,9 @@
 // The package as its users get it: what it exports is there, in the source and built, and loads.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { packageJson, ROOT } from "./tree.ts";
@@ -52,6 +54,37 @@ for (const name of Object.keys(packageJson.exports).filter((name) => !name.endsW
     assert.ok(Number(stdout) > 0, stderr || "it exports nothing");
   });
 }
+
+test("the types stand alone: a strict program that knows neither Node nor a browser type-checks against them", () => {
+  const folder = mkdtempSync(join(tmpdir(), "ring0-types-"));
+  try {
+    mkdirSync(join(folder, "node_modules"));
+    symlinkSync(ROOT, join(folder, "node_modules", packageJson.name), "dir");
+    const compilerOptions = { strict: true, module: "nodenext", target: "es2023", types: [], noEmit: true };
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({ compilerOptions: { ...compilerOptions, lib: ["es2023"] } }),
+    );
+    writeFileSync(
+      join(folder, "user.ts"),
+      `import { Machine } from "ring0";
+      import { eax, link, proc } from "ring0/asm";
+      import { explore } from "ring0/explore";
+      const main = proc("main", (a) => a.mov(eax, 1));
+      // @ts-expect-error: MOV takes no number for a destination
+      proc("wrong", (a) => a.mov(1, eax));
+      export const reason: string = Machine.boot(link(main), { processors: 2 }).run().reason;
+      export const verdict: Function = explore;
+      `,
+    );
+    const compiler = join(ROOT, "node_modules/typescript/bin/tsc");
+    const { stdout } = spawnSync(process.execPath, [compiler, "-p", folder], { encoding: "utf8" });
+    assert.is(stdout, "");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test("the commands are programs of Node", () => {
   const [command] = Object.values(packageJson.bin) as [string];
