@@ -102,7 +102,10 @@ function explain(message: string, words: readonly string[]): string {
   }
   const isOption = words.some((given) => given.startsWith(`-${word}`) || given.startsWith(`--${word}`));
   if (!isOption) return `${command.name}: "${word}" is one word too many; ring0 ${command.usage} would do`;
-  const hint = didYouMean(spelling(word), [...command.optionNames, ...COMMON].map(spelling));
+  const spellings = [...command.optionNames, ...COMMON].map(spelling);
+  const long = words.map((given) => `-${given}`).find((given) => spellings.includes(given)); // `-smp 4`, as QEMU has it
+  if (long) return `${command.name}: no option ${long.slice(1)}; did you mean "${long}"?`;
+  const hint = word.length === 1 ? "" : didYouMean(spelling(word), spellings);
   return `${command.name}: no option ${spelling(word)}${hint || `; ring0 ${command.name} --help lists them`}`;
 }
 
