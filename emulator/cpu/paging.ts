@@ -97,30 +97,37 @@ export class LinearMemory {
 
   // --- the processor's own accesses to descriptor tables and task state: supervisor, never split ---
   systemRead8(linear: number): number {
-    return this.unsplit(() => this.read(linear, 1, false));
+    return this.systemRead(linear, 1);
   }
   systemRead16(linear: number): number {
-    return this.unsplit(() => this.read(linear, 2, false));
+    return this.systemRead(linear, 2);
   }
   systemRead32(linear: number): number {
-    return this.unsplit(() => this.read(linear, 4, false));
+    return this.systemRead(linear, 4);
   }
   systemWrite8(linear: number, value: number): void {
-    this.unsplit(() => this.write(linear, 1, value, false));
+    this.systemWrite(linear, 1, value);
   }
   systemWrite16(linear: number, value: number): void {
-    this.unsplit(() => this.write(linear, 2, value, false));
+    this.systemWrite(linear, 2, value);
   }
   systemWrite32(linear: number, value: number): void {
-    this.unsplit(() => this.write(linear, 4, value, false));
+    this.systemWrite(linear, 4, value);
   }
 
-  private unsplit<T>(access: () => T): T {
-    if (!this.splitting) return access();
+  private systemRead(linear: number, width: 1 | 2 | 4): number {
+    const { splitting } = this;
     this.splitting = false;
-    const result = access();
-    this.splitting = true;
-    return result;
+    const value = this.read(linear, width, false);
+    this.splitting = splitting;
+    return value;
+  }
+
+  private systemWrite(linear: number, width: 1 | 2 | 4, value: number): void {
+    const { splitting } = this;
+    this.splitting = false;
+    this.write(linear, width, value, false);
+    this.splitting = splitting;
   }
 
   /** Makes sure that `bytes` at `linear` (at most one page boundary inside) can be written; false after raising #PF. */
