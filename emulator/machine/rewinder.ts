@@ -19,6 +19,8 @@ export interface StepWatcher {
   /** It has happened: the value read or written, of `bytes` bytes. */
   accessed(kind: AccessKind, address: number, bytes: number, value: number): void;
   exception(vector: number, errorCode: number): void;
+  /** An interrupt from outside the processor is about to be delivered: the accesses that follow in this step are its own. */
+  interrupted?(vector: number): void;
 }
 
 /**
@@ -54,9 +56,13 @@ export class Rewinder {
       before: (_, eip, instruction) => watcher.instruction(eip, instruction),
       interrupt: (_, vector, kind, error) => {
         if (kind === "exception") watcher.exception(vector, error);
+        else watcher.interrupted?.(vector);
       },
       beforeAccess: (physical, _, bytes, write) => {
-        if (watcher.mayAccess(kindOf(core.g[G_LOCKED] !== 0, write), physical, bytes)) return true;
+        if (watcher.mayAccess(kindOf(core.g[G_LOCKED] !== 0, write), physical, bytes)) {
+          if (write && physical === LOCAL_APIC_COMMAND) this.recordOthers();
+          return true;
+        }
         core.g[G_STATUS] = STATUS_SPLIT;
         return false;
       },
@@ -77,6 +83,20 @@ export class Rewinder {
     const at = core.blockOf(processor) >> 2;
     enterProtected(core, processor, eip);
     this.i32[at + L.R_ESP] = esp;
+    this.i32[at + L.R_ACTIVITY] = L.RUNNING;
+    this.machine.interpreter.forgetModes();
+    this.rehash();
+  }
+
+  /** Sets a processor of a booted machine to a new place: interrupts on, general registers zero. Before the first `save`. */
+  resume(processor: number, eip: number, esp?: number): void {
+    const at = this.machine.core.blockOf(processor) >> 2;
+    const top = esp ?? this.i32[at + L.R_ESP];
+    this.i32.fill(0, at, at + L.R_ZERO);
+    this.i32[at + L.R_ESP] = top;
+    this.i32[at + L.R_EIP] = eip;
+    this.i32[at + L.R_EFLAGS] = EFLAGS_AT_REST;
+    this.i32[at + L.R_LAZY] = 0;
     this.i32[at + L.R_ACTIVITY] = L.RUNNING;
     this.machine.interpreter.forgetModes();
     this.rehash();
@@ -213,6 +233,27 @@ export class Rewinder {
     this.i32[at] = value;
   }
 
+  /** Writes a doubleword of RAM behind the guest's back; part of the step in progress. */
+  setDword(address: number, value: number): void {
+    this.machine.core.linear.storeTo(address, 4, value | 0);
+  }
+
+  /** A vector reaches a processor's local APIC: the processor saved last. */
+  raise(vector: number): void {
+    this.machine.board.lapics.accept(this.points[this.depth - 1].processor, vector, false);
+  }
+
+  /** A command to other processors is about to be written: their blocks, APICs included, are not saved, so they are logged. */
+  private recordOthers(): void {
+    const { processor } = this.points[this.depth - 1];
+    for (const { number } of this.machine.processors) {
+      if (number === processor) continue;
+      const from = this.machine.core.blockOf(number) >> 2;
+      this.record(from + L.R_NMI_PENDING, this.i32[from + L.R_NMI_PENDING]);
+      for (let word = L.R_APIC; word < L.R_APIC + L.APIC_WORDS; word++) this.record(from + word, this.i32[from + word]);
+    }
+  }
+
   private record(index: number, old: number): void {
     if (this.logged === this.log.length) this.log = grown(this.log);
     this.log[this.logged] = index;
@@ -238,6 +279,11 @@ export class Rewinder {
     return from;
   }
 }
+
+/** Where the low half of the interrupt command register is, whose writes reach other processors (SDM vol. 3A, 10.6.1). */
+const LOCAL_APIC_COMMAND = 0xfee00300;
+/** Interrupts on, and the bit that is always set. */
+const EFLAGS_AT_REST = 0x202;
 
 interface Point {
   processor: number;

@@ -16,7 +16,7 @@ export interface ScenarioRequest {
 /** A built-in scenario. Throws CommandError, with the name that was probably meant. */
 export function findScenario({ name, processors, rounds, mutant }: ScenarioRequest): Scenario {
   if (!scenarioNames.includes(name)) {
-    const hint = didYouMean(name, scenarioNames) || `; there are ${scenarioNames.join(" and ")}`;
+    const hint = didYouMean(name, scenarioNames) || `; there are ${scenarioNames.join(", ")}`;
     throw new CommandError(`no scenario "${name}"${hint}`);
   }
   try {

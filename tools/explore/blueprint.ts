@@ -1,10 +1,10 @@
 // What is known of a scenario's memory before it runs: names and source lines of addresses, and which words hold data.
 
 import type { Image } from "#asm";
+import { LOCAL_APIC, MESSAGES } from "./interrupts.ts";
 import { type Scenario, ScenarioError } from "./scenario.ts";
 import { hex } from "./text.ts";
 
-const MEMORY_BYTES = 0x100000;
 const NOBODY = 0;
 const READ_ONLY = 1;
 const WRITABLE = 2;
@@ -16,16 +16,22 @@ export class Blueprint {
   private readonly image: Image;
   private readonly words: ReadonlyMap<number, string>;
   /** Of each byte: NOBODY, READ_ONLY, WRITABLE or CODE. */
-  private readonly uses = new Uint8Array(MEMORY_BYTES);
+  private readonly uses: Uint8Array;
+  /** What to add to an address of the image for a physical one. */
+  private readonly load: number;
 
-  constructor({ image, words, name }: Scenario) {
+  /** For a machine with so many bytes of memory. */
+  constructor({ image, words, name }: Scenario, memory: number) {
     this.image = image;
     this.words = words;
+    this.load = image.load;
+    this.uses = new Uint8Array(memory);
     for (const section of image.sections) {
-      const { address, size, execute, write } = section;
-      if (address + size > MEMORY_BYTES)
+      const { size, execute, write } = section;
+      const address = this.physical(section.address);
+      if (address + size > memory)
         throw new ScenarioError(
-          `${name}: ${section.name} ends at ${hex(address + size)}; 1 MiB is what a scenario has`,
+          `${name}: ${section.name} ends at ${hex(address + size)}; the scenario's memory at ${hex(memory)}`,
         );
       this.uses.fill(execute ? CODE : write ? WRITABLE : READ_ONLY, address, address + size);
     }
@@ -42,19 +48,35 @@ export class Blueprint {
 
   /** The doublewords that hold data. */
   dataAddresses(): number[] {
-    return Array.from({ length: MEMORY_BYTES / 4 }, (_, word) => word * 4).filter((at) => this.isData(at, 4, false));
+    return Array.from({ length: this.uses.length / 4 }, (_, word) => word * 4).filter((at) =>
+      this.isData(at, 4, false),
+    );
   }
 
   isCode(eip: number): boolean {
-    return this.uses[eip] === CODE;
+    return this.uses[this.physical(eip)] === CODE;
   }
 
   /** The name of a word of data: `handle0.Next`. */
   nameOf(address: number): string {
-    const named = this.words.get(address) ?? this.image.nameAt(address);
+    const named = this.words.get(address) ?? this.image.nameAt(this.linear(address));
     if (named) return named;
+    if (address >= MESSAGES) return `vector ${(address & 0xff).toString(16)}h to P${(address - MESSAGES) >>> 8}`;
+    if (address >= LOCAL_APIC) return `local APIC+0x${(address - LOCAL_APIC).toString(16)}`;
     const word = this.words.get(address - (address % 4));
-    return word ? `${word}+${address % 4}` : hex(address);
+    if (word) return `${word}+${address % 4}`;
+    const found = this.image.symbolAt(this.linear(address));
+    return found && found.symbol.kind === "object"
+      ? `${found.symbol.name}+0x${found.offset.toString(16)}`
+      : hex(address);
+  }
+
+  private physical(address: number): number {
+    return (address + this.load) >>> 0;
+  }
+
+  private linear(address: number): number {
+    return (address - this.load) >>> 0;
   }
 
   /** A place in the code: `KeAcquireSpinLock.spin (spinlock.ts:71)`. */
@@ -79,7 +101,7 @@ export class Blueprint {
 
   /** The symbol whose address this is exactly, or one with a distance; undefined outside the image. */
   symbolOf(address: number): string | undefined {
-    return this.words.get(address) ?? this.image.nameAt(address);
+    return this.words.get(this.physical(address)) ?? this.image.nameAt(address);
   }
 
   /** A value as a symbol and flags in its low bits where it is the address of something named, else as a number. */
@@ -93,7 +115,7 @@ export class Blueprint {
 
   /** What begins at an address: a variable, or the structure whose first word has a name with a dot. */
   private objectAt(address: number): string | undefined {
-    const word = this.words.get(address);
+    const word = this.words.get(this.physical(address));
     if (word) return word.split(".")[0];
     return this.image.symbols.find((symbol) => symbol.kind === "object" && symbol.address === address)?.name;
   }

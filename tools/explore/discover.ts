@@ -1,6 +1,7 @@
 // A few executions by chance, always the same ones, which find most shared words before the search begins.
 
-import { type Execution, READY } from "./execution.ts";
+import type { Execution } from "./execution.ts";
+import { act, canAct, ownersOf } from "./search.ts";
 
 const WALKS = 32;
 /** Visible steps of one walk: waiting processors take many. */
@@ -9,13 +10,14 @@ const LONGEST_WALK = 1000;
 /** Leaves the execution as it was, but for the shared words it knows. The search that follows finds what is missed here. */
 export function discover(execution: Execution): void {
   const draw = generator();
+  const actions = [...ownersOf(execution).keys()];
   execution.lenient = true;
   for (let walk = 0; walk < WALKS; walk++) {
     let ending = execution.begin();
     for (let step = 0; ending === "done" && step < LONGEST_WALK; step++) {
-      const ready = Array.from(execution.status.keys()).filter((processor) => execution.status[processor] === READY);
+      const ready = actions.filter((action) => canAct(execution, action));
       if (ready.length === 0) break;
-      ending = execution.advance(ready[draw(ready.length)]!);
+      ending = act(execution, ready[draw(ready.length)]!);
     }
     while (execution.rewinder.depth > 0) execution.undo();
     if (ending === "sharing") walk--; // it ended early; there are no more of these than words

@@ -2,7 +2,9 @@
 
 import { type AccessKind, type Instruction, layout, Machine, Rewinder, type StepWatcher } from "#emulator";
 import { Blueprint } from "./blueprint.ts";
+import { DeadStacks } from "./dead-stacks.ts";
 import { type Decision, STEP_KINDS, type StepKind } from "./failure.ts";
+import { InterruptAgents, LOCAL_APIC, type Sent } from "./interrupts.ts";
 import type { Hooks } from "./monitor.ts";
 import type { Scenario } from "./scenario.ts";
 import { hex } from "./text.ts";
@@ -36,10 +38,10 @@ export interface Recorder {
 /** Private instructions in a row after which a loop among them is looked for, and after which the search gives up. */
 const PATIENCE = 1 << 10;
 const LIMIT = 1 << 20;
-const MIB = 0x100000;
 const EFLAGS_IF = 0x200;
-const LOCAL_APIC = 0xfee00000;
 const PAGE = 4096;
+const RUN = STEP_KINDS.indexOf("run");
+const WINDOW = STEP_KINDS.indexOf("window");
 
 export class Execution implements StepWatcher {
   readonly blueprint: Blueprint;
@@ -57,6 +59,11 @@ export class Execution implements StepWatcher {
   /** Monitors' violations are passed over: when only shared words are looked for. */
   lenient = false;
   obstacle = "";
+  /** Interrupts that may come, and what processors send each other. */
+  readonly interrupts: InterruptAgents;
+  /** Delivery of an interrupt touches shared words: then no choice of one processor is its own affair. */
+  unreduced = false;
+  private readonly deadStacks: DeadStacks | null;
   private readonly clockIsFrozen: boolean;
   /** Who wrote a word of RAM last, plus one; 0: nobody. Good as long as nothing has been undone. */
   readonly writers: Uint8Array;
@@ -70,26 +77,38 @@ export class Execution implements StepWatcher {
   private processor = 0;
   /** The step in progress is the visible one: it may touch shared memory. */
   private permitted = false;
+  /** What happens is only tried, to see whether the next step is a visible one. */
+  private probing = false;
+  /** Accesses of this step belong to the delivery of an interrupt, which is not split. */
+  private delivering = false;
   private stopped = false;
   private sharing = false;
 
   constructor(scenario: Scenario) {
     const { processors, image } = scenario;
-    const machine = new Machine({ processors, memory: MIB });
-    for (const { address, bytes } of image.sections) if (bytes.length > 0) machine.memory.set(address, bytes);
+    const memory = memoryOf(scenario);
+    const machine = new Machine({ processors, memory });
+    if (scenario.booted) machine.restore(scenario.booted);
+    else for (const { address, bytes } of image.sections) if (bytes.length > 0) machine.memory.set(address, bytes);
     scenario.setup?.(machine.memory);
     this.clockIsFrozen = scenario.clock === "frozen";
-    this.blueprint = new Blueprint(scenario);
+    this.blueprint = new Blueprint(scenario, memory);
     this.rewinder = new Rewinder(machine, this);
-    for (const [processor, { eip, esp }] of scenario.starts.entries()) this.rewinder.start(processor, eip, esp);
+    for (const [processor, { eip, esp }] of scenario.starts.entries()) {
+      if (scenario.booted) this.rewinder.resume(processor, eip);
+      else this.rewinder.start(processor, eip, esp ?? 0);
+    }
+    this.deadStacks = scenario.stacks ? new DeadStacks(this.rewinder, scenario.stacks, image.load) : null;
+    this.rewinder.rehash();
     this.status = new Uint8Array(processors);
     this.nextKind = new Uint8Array(processors);
     this.nextAddress = new Uint32Array(processors);
-    this.shared = new Uint8Array(MIB / 4);
-    this.touched = new Uint32Array(MIB / 4);
-    this.written = new Uint8Array(MIB / 4);
-    this.writers = new Uint8Array(MIB / 4);
-    let firstWord = 0;
+    this.shared = new Uint8Array(memory / 4);
+    this.touched = new Uint32Array(memory / 4);
+    this.written = new Uint8Array(memory / 4);
+    this.writers = new Uint8Array(memory / 4);
+    this.interrupts = new InterruptAgents(this.rewinder, scenario.interrupts ?? [], scenario.booted !== undefined);
+    let firstWord = this.interrupts.words;
     this.hooks = scenario.monitors.map((monitor) => {
       const base = firstWord;
       firstWord += monitor.words;
@@ -102,6 +121,7 @@ export class Execution implements StepWatcher {
           set: (index, value) => this.rewinder.setMonitor(base + index, value),
         },
         dword: (address) => this.rewinder.dword(address),
+        taskPriority: (processor) => this.interrupts.taskPriority(processor),
         isShared: (address) => this.shared[address >>> 2] === 1,
         nameOf: (address) => this.blueprint.nameOf(address),
         violated: (property, message) => {
@@ -118,34 +138,44 @@ export class Execution implements StepWatcher {
     return this.status.length;
   }
 
-  /** Takes a word for shared from the start. */
+  /** Takes a word for shared from the start; or, by an address of the local APIC's page, a processor for one that is sent to. */
   share(address: number): void {
-    this.shared[address >>> 2] = 1;
+    if (!this.interrupts.share(address)) this.shared[address >>> 2] = 1;
   }
 
   /** Addresses of the shared words. */
   sharedAddresses(): number[] {
-    return Array.from(this.shared.keys())
-      .filter((word) => this.shared[word] === 1)
-      .map((word) => word * 4);
+    const words: number[] = [];
+    this.shared.forEach((is, word) => {
+      if (is === 1) words.push(word * 4);
+    });
+    return [...words, ...this.interrupts.sharedAddresses()];
   }
 
   /** Every processor runs up to its first visible step. Is taken back by as many `undo`s as there are processors. */
   begin(): Ending {
     for (let processor = 0; processor < this.processors; processor++) {
       this.save(processor);
-      const ending = this.run();
+      const ending = this.run(false);
       if (ending !== "done") return ending;
     }
     return "done";
   }
 
+  /** An agent's interrupt comes, and all that its processor then does privately. Taken back by `undo`. */
+  interrupt(agent: number): Ending {
+    this.save(this.interrupts.agents[agent]!.processor);
+    this.interrupts.take(agent);
+    return this.run(true);
+  }
+
   /** The next visible step of a READY processor, and all that follows it privately. Taken back by `undo`. */
   advance(processor: number): Ending {
+    const kind = this.nextKind[processor]!;
     this.save(processor);
-    for (const { step } of this.hooks) step?.(processor);
-    this.permitted = true;
-    return this.run();
+    if (kind !== RUN && kind !== WINDOW) for (const { step } of this.hooks) step?.(processor);
+    this.permitted = kind !== RUN;
+    return this.run(true);
   }
 
   undo(): void {
@@ -173,6 +203,17 @@ export class Execution implements StepWatcher {
     return this.status[processor] === OVER;
   }
 
+  /** It stands in front of a step, or is halted and an interrupt has come for it since. */
+  isReady(processor: number): boolean {
+    const status = this.status[processor];
+    return status === READY || (status === STUCK && this.interrupts.wakes(processor));
+  }
+
+  /** Whatever it does next, take an interrupt or go on, is its own affair: nobody else can tell when. */
+  isPrivate(processor: number): boolean {
+    return this.status[processor] === READY && this.nextKind[processor] === RUN && !this.unreduced;
+  }
+
   /** What a READY processor is about to do. */
   next(processor: number): Decision {
     return {
@@ -183,7 +224,7 @@ export class Execution implements StepWatcher {
   }
 
   eip(processor: number): number {
-    return this.rewinder.machine.processors[processor]!.eip;
+    return this.rewinder.machine.processors[processor]!.eip >>> 0;
   }
 
   /** `P1 at KeAcquire...+0x1c (queuedspinlock.ts:40)`. */
@@ -203,14 +244,24 @@ export class Execution implements StepWatcher {
     });
   }
 
-  /** Steps until the processor stands in front of its next visible step, or will not come to one. */
-  private run(): Ending {
-    const { rewinder, processor } = this;
+  /**
+   * Steps until the processor stands in front of its next visible step or choice, or will not come to one. The first step is
+   * `decided`, if it has been in front of it before.
+   */
+  private run(decided: boolean): Ending {
+    const { rewinder, processor, interrupts } = this;
     let before = "";
+    let chooses = false;
     for (let steps = 1; ; steps++) {
+      chooses = (steps > 1 || !decided) && interrupts.mayCome(processor);
+      if (chooses) {
+        this.status[processor] = READY;
+        break;
+      }
       this.stopped = false;
       const { kind, detail } = rewinder.step();
       this.permitted = false;
+      this.delivering = false;
       if (kind === "retired") this.recorder?.retired(processor);
       if (kind === "not implemented") this.hinder(`needs what is not implemented (${detail})`);
       else if (kind === "triple fault") this.violate("no exception", `${this.whereIs(processor)} shuts down`);
@@ -220,9 +271,11 @@ export class Execution implements StepWatcher {
         this.status[processor] = READY;
         break;
       }
-      if (rewinder.activity(processor) === layout.HALTED) {
+      if (rewinder.activity(processor) === layout.HALTED && !interrupts.wakes(processor)) {
         const waits = (rewinder.machine.processors[processor]!.eflags & EFLAGS_IF) !== 0;
         this.status[processor] = waits ? STUCK : OVER;
+        this.nextKind[processor] = WINDOW;
+        this.nextAddress[processor] = this.eip(processor);
         break;
       }
       if (steps < PATIENCE) continue;
@@ -236,10 +289,29 @@ export class Execution implements StepWatcher {
       if ((steps & (steps - 1)) === 0) before = now;
       if (steps === LIMIT) this.hinder(`runs ${LIMIT} instructions without touching shared memory`);
     }
+    this.deadStacks?.clear(processor);
     rewinder.settle();
+    if (chooses) this.lookAhead();
     if (this.sharing) return "sharing";
     if (this.violation) return "violated";
     return this.obstacle === "" ? "done" : "unfinished";
+  }
+
+  /** What the processor, at a boundary with a choice, does if no interrupt comes: tried and taken back. */
+  private lookAhead(): void {
+    const { rewinder, processor } = this;
+    const { violation, obstacle } = this;
+    this.nextKind[processor] = this.interrupts.isSentTo(processor) ? WINDOW : RUN;
+    this.nextAddress[processor] = this.eip(processor);
+    this.probing = true;
+    this.stopped = false;
+    rewinder.save(processor);
+    rewinder.step();
+    rewinder.undo();
+    this.probing = false;
+    this.delivering = false;
+    this.violation = violation;
+    this.obstacle = obstacle;
   }
 
   private violate(property: string, message: string): void {
@@ -253,8 +325,9 @@ export class Execution implements StepWatcher {
 
   // --- what the machine tells ---
 
-  instruction(eip: number, instruction: Instruction | null): void {
-    this.recorder?.instruction(this.processor, eip, instruction);
+  instruction(signedEip: number, instruction: Instruction | null): void {
+    const eip = signedEip >>> 0;
+    if (!this.probing) this.recorder?.instruction(this.processor, eip, instruction);
     const hooks = this.marks.get(eip);
     if (hooks) for (const hook of hooks) hook(this.processor);
     const obstacle = instruction && obstacles.get(instruction.form.mnemonic);
@@ -267,6 +340,8 @@ export class Execution implements StepWatcher {
   mayAccess(kind: AccessKind, address: number, bytes: number): boolean {
     if (this.violation || this.obstacle !== "") return this.stop();
     const write = kind !== "read";
+    if (this.interrupts.areModelled && address - (address % PAGE) === LOCAL_APIC)
+      return this.mayUseApic(address, write);
     const first = address >>> 2;
     const last = (address + bytes - 1) >>> 2;
     if (!this.blueprint.isData(address, bytes, write)) return this.refuse(kind, address);
@@ -274,19 +349,54 @@ export class Execution implements StepWatcher {
     if (last !== first) this.touch(last, write);
     if (this.sharing) return this.stop();
     if (this.permitted || (this.shared[first] === 0 && this.shared[last] === 0)) return true;
+    if (this.delivering) {
+      this.sharing = !this.unreduced;
+      this.unreduced = true;
+      return true;
+    }
+    return this.stopInFront(kind, address);
+  }
+
+  /** What a processor does to its own APIC concerns nobody else, but for commands that reach others. */
+  private mayUseApic(address: number, write: boolean): boolean {
+    if (!write && this.interrupts.isClock(address)) {
+      this.obstacle = `${clock} at ${this.blueprint.whereIs(this.eip(this.processor))}`;
+      return this.stop();
+    }
+    if (this.permitted || !write || !this.interrupts.reachesOthers(address)) return true;
+    return this.stopInFront("write", address);
+  }
+
+  private stopInFront(kind: AccessKind, address: number): false {
     this.nextKind[this.processor] = STEP_KINDS.indexOf(kind);
     this.nextAddress[this.processor] = address;
     return this.stop();
   }
 
   accessed(kind: AccessKind, address: number, bytes: number, value: number): void {
+    if (this.probing) return;
     this.recorder?.accessed(this.processor, kind, address, bytes, value);
+    if (address >= LOCAL_APIC) {
+      if (kind === "write") this.noteSent(this.interrupts.sent(this.processor, address, value));
+      return;
+    }
     if (kind !== "read") this.writers[address >>> 2] = this.processor + 1;
+    if (this.deadStacks?.accessed(this.processor, kind, address))
+      this.hinder("reads what an earlier call has left below the stack pointer, which this scenario leaves out");
     for (const { access } of this.hooks) access?.(this.processor, kind, address, value);
   }
 
   exception(vector: number): void {
     this.violate("no exception", `${this.whereIs(this.processor)} raises exception ${vector}`);
+  }
+
+  interrupted(): void {
+    this.delivering = true;
+  }
+
+  private noteSent(sent: Sent): void {
+    if (sent === "news") this.sharing = true;
+    else if (sent === "unknown") this.hinder("sends an interprocessor message that cannot be explored yet");
   }
 
   private stop(): false {
@@ -330,3 +440,10 @@ const obstacles = new Map([
   ["OUTSW", port],
   ["OUTSD", port],
 ]);
+
+/** Bytes of RAM that a scenario's machine has. */
+export function memoryOf({ booted }: Scenario): number {
+  return booted?.layout.ramSize ?? BARE_MEMORY;
+}
+
+const BARE_MEMORY = 0x100000;

@@ -4,7 +4,7 @@ import { discover } from "./discover.ts";
 import { Execution } from "./execution.ts";
 import { record } from "./replay.ts";
 import { type Scenario, ScenarioError } from "./scenario.ts";
-import { type Finding, type SearchOptions, type SearchResult, search } from "./search.ts";
+import { type Finding, ownersOf, type SearchOptions, type SearchResult, search } from "./search.ts";
 import { scheduleText } from "./text.ts";
 import type { ExploreOptions, Model, Verdict, Violation } from "./verdict.ts";
 
@@ -15,11 +15,13 @@ import type { ExploreOptions, Model, Verdict, Violation } from "./verdict.ts";
 export function explore(scenario: Scenario, options: ExploreOptions = {}): Verdict {
   const { model = "sc", maxStates = Number.POSITIVE_INFINITY, everyAccess = false, progress } = options;
   const started = performance.now();
+  if (everyAccess && scenario.booted)
+    throw new ScenarioError(`${scenario.name}: every access a step is for bare machines; this one delivers interrupts`);
   const execution = new Execution(scenario);
   if (everyAccess) for (const address of execution.blueprint.dataAddresses()) execution.share(address);
   const { found, passes } = searchAll(execution, scenario, { maxStates, progress });
   const shared = execution.sharedAddresses();
-  const violations = found.ending === "unfinished" ? [] : violationsOf(found, scenario, shared, model);
+  const violations = found.ending === "unfinished" ? [] : violationsOf(found, execution, scenario, shared, model);
   const verdict =
     found.ending === "unfinished"
       ? "unfinished"
@@ -39,6 +41,8 @@ export function explore(scenario: Scenario, options: ExploreOptions = {}): Verdi
     seconds: (performance.now() - started) / 1000,
     violations,
     ...(scenario.clock === undefined ? {} : { clock: scenario.clock }),
+    ...(scenario.stacks === undefined ? {} : { masked: "memory below the stack pointer" }),
+    ...(scenario.interrupts === undefined ? {} : { interrupts: scenario.interrupts }),
     ...(found.reason === undefined ? {} : { reason: found.reason }),
     outcomes: [...found.outcomes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, outcome]) => outcome),
     shared: shared.map((address) => execution.blueprint.nameOf(address)),
@@ -83,10 +87,17 @@ function demandEvidence({ name, monitors }: Scenario, { evidence }: Execution): 
 }
 
 /** For each property that does not hold the simplest schedule on which it fails. */
-function violationsOf(found: SearchResult, scenario: Scenario, shared: readonly number[], model: Model): Violation[] {
+function violationsOf(
+  found: SearchResult,
+  execution: Execution,
+  scenario: Scenario,
+  shared: readonly number[],
+  model: Model,
+): Violation[] {
   const { findings, graph, states } = found;
   if (findings.length === 0) return [];
-  const routes = graph.simplest(findings, states, scenario.processors);
+  const owners = ownersOf(execution);
+  const routes = graph.simplest(findings, states, owners);
   const best = new Map<string, { finding: Finding; schedule: readonly number[]; cost: number }>();
   findings.forEach((finding, number) => {
     const route = routes[number]!;
@@ -96,9 +107,13 @@ function violationsOf(found: SearchResult, scenario: Scenario, shared: readonly 
   return [...best.values()]
     .sort((a, b) => a.cost - b.cost)
     .map(({ finding, schedule }) => {
-      const whole = finding.processor === undefined ? schedule : [...schedule, finding.processor];
+      const whole = finding.action === undefined ? schedule : [...schedule, finding.action];
       const failure = record(scenario, shared, whole, model);
       const { property, message, stateHash } = failure;
-      return { property, message, schedule: scheduleText(whole), stateHash, failure };
+      const text = scheduleText(
+        whole.map((action) => owners[action]!),
+        whole.map((action) => action >= scenario.processors),
+      );
+      return { property, message, schedule: text, stateHash, failure };
     });
 }

@@ -6,11 +6,14 @@ import type { Model } from "./verdict.ts";
 /** Raised whenever a failure of an older version could not be replayed as it was found. */
 export const FAILURE_VERSION = 1;
 
-/** What a visible step does to memory. `update`: a locked read and write in one. */
-export const STEP_KINDS = ["read", "write", "update"] as const;
+/**
+ * What a step does. To memory: `update` is a locked read and write in one. At a boundary where an interrupt could come: `run` goes
+ * on, `window` does where others' messages could have come, and `interrupt` takes one; their address is EIP, or the vector.
+ */
+export const STEP_KINDS = ["read", "write", "update", "run", "window", "interrupt"] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
-/** One visible step: which processor, and its access to shared memory, by physical address. */
+/** One step or choice: which processor, and what it does. Addresses of memory are physical. */
 export interface Decision {
   readonly processor: number;
   readonly kind: StepKind;

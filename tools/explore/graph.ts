@@ -1,9 +1,9 @@
 // The transitions of a search, kept to find the simplest schedule to a state once the search is over.
 
-/** A step of one processor from one state to another. */
+/** A step of one processor, or an interrupt of it, from one state to another. */
 interface Edge {
   readonly from: number;
-  readonly processor: number;
+  readonly action: number;
   readonly to: number;
 }
 
@@ -11,28 +11,31 @@ export class Graph {
   private edges = new Int32Array(3 << 12);
   count = 0;
 
-  add(from: number, processor: number, to: number): void {
+  add(from: number, action: number, to: number): void {
     if (this.count * 3 === this.edges.length) {
       const larger = new Int32Array(this.edges.length * 2);
       larger.set(this.edges);
       this.edges = larger;
     }
-    this.edges.set([from, processor, to], this.count * 3);
+    this.edges.set([from, action, to], this.count * 3);
     this.count++;
   }
 
   /**
-   * The schedules from state 0 to each of `goals` with the fewest switches between processors, and among these the fewest
-   * steps: the processors in order. A goal may demand which processor takes one more step there; that step is not included.
+   * The schedules from state 0 to each of `goals` with the fewest switches between processors and interrupts, and among these
+   * the fewest steps: the actions in order. `owners` says which processor each action is one of: action n is a step of processor n,
+   * and those beyond are interrupts. A goal may demand which action is taken there; that one is not included.
    */
-  simplest(goals: readonly Goal[], states: number, processors: number): Route[] {
+  simplest(goals: readonly Goal[], states: number, owners: readonly number[]): Route[] {
     const leaving = this.leaving(states);
-    // A node is a state together with the processor that stepped last (`processors`: none yet).
-    const width = processors + 1;
+    // A node is a state together with the action taken last (`owners.length`: none yet).
+    const first = owners.length;
+    const width = first + 1;
+    const costs = (last: number, action: number): boolean =>
+      owners[action] !== action || (last !== first && owners[last] !== owners[action]);
     const cost = new Float64Array(states * width).fill(Number.POSITIVE_INFINITY);
     const cameFrom = new Int32Array(states * width).fill(-1);
     const level = (node: number): number => Math.floor(cost[node]! / SWITCH);
-    const first = processors;
     cost[first] = 0;
     // Costs grow by 1 or by SWITCH + 1, so a queue for each number of switches is enough, sorted by steps when its turn comes.
     const queues: number[][] = [[first]];
@@ -47,9 +50,9 @@ export class Graph {
           if (cost[node] !== switches * SWITCH + step) continue;
           const last = node % width;
           for (let at = leaving.start[(node - last) / width]!; at < leaving.start[(node - last) / width + 1]!; at++) {
-            const { processor, to } = this.edge(leaving.edges[at]!);
-            const turned = last !== processor && last !== processors;
-            const next = to * width + processor;
+            const { action, to } = this.edge(leaving.edges[at]!);
+            const turned = costs(last, action);
+            const next = to * width + action;
             const total = cost[node]! + 1 + (turned ? SWITCH : 0);
             if (total >= cost[next]!) continue;
             cost[next] = total;
@@ -65,7 +68,7 @@ export class Graph {
       let least = Number.POSITIVE_INFINITY;
       for (let last = 0; last < width; last++) {
         const node = goal.state * width + last;
-        const total = cost[node]! + (goal.processor === undefined || goal.processor === last ? 0 : SWITCH);
+        const total = cost[node]! + (goal.action === undefined || !costs(last, goal.action) ? 0 : SWITCH);
         if (total < least) {
           least = total;
           best = node;
@@ -79,7 +82,7 @@ export class Graph {
 
   private edge(index: number): Edge {
     const at = index * 3;
-    return { from: this.edges[at]!, processor: this.edges[at + 1]!, to: this.edges[at + 2]! };
+    return { from: this.edges[at]!, action: this.edges[at + 1]!, to: this.edges[at + 2]! };
   }
 
   /** Edge numbers by the state they leave. */
@@ -93,10 +96,10 @@ export class Graph {
   }
 }
 
-/** A state, and perhaps a processor that steps on from there. */
+/** A state, and perhaps an action that is taken there. */
 export interface Goal {
   readonly state: number;
-  readonly processor?: number;
+  readonly action?: number;
 }
 
 export interface Route {

@@ -18,5 +18,13 @@ export type { Hooks, Monitor, MonitorWords, Watch } from "./monitor.ts";
 export { type Replay, replay } from "./replay.ts";
 export { type FormatOptions, formatFailure } from "./report.ts";
 /** What is explored. */
-export { type Scenario, ScenarioError, type ScenarioOptions, type SetupMemory, type Start } from "./scenario.ts";
+export {
+  type InterruptAgent,
+  type Scenario,
+  ScenarioError,
+  type ScenarioOptions,
+  type SetupMemory,
+  type StackRange,
+  type Start,
+} from "./scenario.ts";
 export { type ExploreOptions, MODELS, type Model, type Outcome, type Verdict, type Violation } from "./verdict.ts";

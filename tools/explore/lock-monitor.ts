@@ -19,6 +19,10 @@ export interface LockMarks {
   /** Address of each processor's handle, and bytes of one: nobody else may touch it once its release has returned. */
   readonly handles?: readonly number[];
   readonly handleBytes?: number;
+  /** A DPC that takes the lock too, in the middle of the program: where it has got it, and is about to give it back. */
+  readonly dpc?: { readonly enter: number; readonly leave: number };
+  /** Words that count, by processor, how often others than the program have added one to the section. */
+  readonly others?: number;
 }
 
 // Where a processor stands. A processor can be held up anywhere in its private instructions, so it is taken to enter as soon
@@ -31,14 +35,18 @@ const INSIDE = 3;
 const LEAVING = 4;
 const RELEASING = 5;
 
+/** Of a DPC. */
+const DPC_IN = 1;
+const DPC_LEAVING = 2;
+
 const CONTENDED = "contended";
 const USED = "used";
 
 /** Mutual exclusion, no lost update; FIFO and handles left alone where the marks tell of them. */
 export function lockMonitor(marks: LockMarks): Monitor {
   return {
-    // A phase for each of 32 processors, the length of the queue, and the queue.
-    words: 2 * MOST_PROCESSORS + 1,
+    // A phase for each of 32 processors, the length of the queue, the queue, and whose DPC is inside.
+    words: 3 * MOST_PROCESSORS + 1,
     demands: {
       [USED]: "the section is empty: nothing in it writes memory that processors share, so the lock protects nothing",
       [CONTENDED]: "no processor ever wants the lock while another has it: this proves nothing about the lock",
@@ -50,12 +58,15 @@ export function lockMonitor(marks: LockMarks): Monitor {
 const MOST_PROCESSORS = 32;
 const QUEUE_LENGTH = MOST_PROCESSORS;
 const QUEUE = QUEUE_LENGTH + 1;
+const DPC_INSIDE = QUEUE + MOST_PROCESSORS;
 
 function watchLock(marks: LockMarks, watch: Watch): Hooks {
   const { words, processors, rounds } = watch;
   const { handles = [], handleBytes = 0 } = marks;
   const phase = (processor: number): number => words.get(processor);
-  const isInside = (processor: number): boolean => phase(processor) === INSIDE || phase(processor) === LEAVING;
+  const dpcIsInside = (processor: number): boolean => words.get(DPC_INSIDE + processor) !== 0;
+  const isInside = (processor: number): boolean =>
+    phase(processor) === INSIDE || phase(processor) === LEAVING || dpcIsInside(processor);
   const wantsIn = (processor: number): boolean => phase(processor) === BEGINNING || phase(processor) === ACQUIRING;
   const another = (processor: number, is: (other: number) => boolean): number | undefined => {
     for (let other = 0; other < processors; other++) if (other !== processor && is(other)) return other;
@@ -81,6 +92,14 @@ function watchLock(marks: LockMarks, watch: Watch): Hooks {
       watch.violated("first come, first served", `P${processor} enters ${first}`);
     }
     leaveQueue(waiting.indexOf(processor), waiting);
+  };
+
+  const enterInDpc = (processor: number): void => {
+    if (dpcIsInside(processor)) return;
+    const owner = isInside(processor) ? processor : another(processor, isInside);
+    words.set(DPC_INSIDE + processor, DPC_IN);
+    if (owner !== undefined)
+      watch.violated("mutual exclusion", `P${processor}'s DPC is inside together with P${owner}`);
   };
 
   const leaveQueue = (place: number, waiting: readonly number[]): void => {
@@ -115,8 +134,15 @@ function watchLock(marks: LockMarks, watch: Watch): Hooks {
       [marks.enter, (processor) => phase(processor) <= ACQUIRING && enter(processor)],
       [marks.leave, (processor) => phase(processor) === INSIDE && words.set(processor, LEAVING)],
       [marks.released, (processor) => words.set(processor, IDLE)],
+      ...(marks.dpc
+        ? ([
+            [marks.dpc.enter, enterInDpc],
+            [marks.dpc.leave, (processor: number) => words.set(DPC_INSIDE + processor, DPC_LEAVING)],
+          ] as const)
+        : []),
     ]),
     step(processor) {
+      if (words.get(DPC_INSIDE + processor) === DPC_LEAVING) words.set(DPC_INSIDE + processor, 0);
       if (phase(processor) === BEGINNING) words.set(processor, ACQUIRING);
       else if (phase(processor) === LEAVING) words.set(processor, RELEASING);
       noteContention(processor);
@@ -128,8 +154,10 @@ function watchLock(marks: LockMarks, watch: Watch): Hooks {
     },
     finished() {
       const found = watch.dword(marks.section);
-      if (found !== processors * rounds)
-        watch.violated("no lost update", `the section's word is ${found} in the end, not ${processors * rounds}`);
+      let expected = processors * rounds;
+      if (marks.others !== undefined) for (const n of range(processors)) expected += watch.dword(marks.others + 4 * n);
+      if (found !== expected)
+        watch.violated("no lost update", `the section's word is ${found} in the end, not ${expected}`);
     },
   };
 }

@@ -17,6 +17,8 @@ export interface Watch {
   readonly words: MonitorWords;
   /** A doubleword of RAM, unsigned. */
   dword(address: number): number;
+  /** A processor's task priority register. */
+  taskPriority(processor: number): number;
   /** Whether processors are known to share a doubleword. */
   isShared(address: number): boolean;
   /** A name for an address of data. */

@@ -4,7 +4,7 @@ import { layout } from "#emulator";
 import { Execution, READY, type Recorder } from "./execution.ts";
 import { type Decision, FAILURE_VERSION, type Failure } from "./failure.ts";
 import type { Scenario } from "./scenario.ts";
-import { nobodyGoesOn, PROGRESS } from "./search.ts";
+import { act, nobodyGoesOn, PROGRESS } from "./search.ts";
 import { hex } from "./text.ts";
 import type { Model } from "./verdict.ts";
 
@@ -32,17 +32,22 @@ export function replay(failure: Failure, scenario: Scenario, recorder: Recorder 
       stateHash: image,
     };
   for (const address of failure.shared) execution.share(address);
+  execution.unreduced = true;
   execution.recorder = recorder;
   let ending = execution.begin();
   for (const [number, decision] of failure.decisions.entries()) {
-    const next = execution.next(decision.processor);
-    const same = ending === "done" && execution.status[decision.processor] === READY && sameDecision(next, decision);
+    const agent = agentOf(execution, decision);
+    const same =
+      ending === "done" &&
+      (agent === undefined
+        ? execution.isReady(decision.processor) && sameDecision(execution.next(decision.processor), decision)
+        : execution.interrupts.canCome(agent));
     if (!same) {
       const wanted = `P${decision.processor} ${decision.kind} ${hex(decision.address)}`;
       const difference = `decision ${number + 1} (${wanted}) cannot be taken`;
       return { reproduced: false, difference, stateHash: stateHash() };
     }
-    ending = execution.advance(decision.processor);
+    ending = agent === undefined ? execution.advance(decision.processor) : execution.interrupt(agent);
   }
   const seen = violationNow(execution, ending);
   const hash = stateHash();
@@ -55,7 +60,7 @@ export function replay(failure: Failure, scenario: Scenario, recorder: Recorder 
   return { reproduced: difference === undefined, difference, ...seen, stateHash: hash };
 }
 
-/** The failure that a schedule ends in. The last step may be the one that violates the property. */
+/** The failure that a schedule of actions ends in. The last one may be the one that violates the property. */
 export function record(
   scenario: Scenario,
   shared: readonly number[],
@@ -66,11 +71,17 @@ export function record(
   const { machine } = execution.rewinder;
   const image = machine.stateHash();
   for (const address of shared) execution.share(address);
+  execution.unreduced = true;
   let ending = execution.begin();
   const decisions: Decision[] = [];
-  for (const processor of schedule) {
-    decisions.push(execution.next(processor));
-    ending = execution.advance(processor);
+  for (const action of schedule) {
+    const agent = execution.interrupts.agents[action - execution.processors];
+    decisions.push(
+      agent === undefined
+        ? execution.next(action)
+        : { processor: agent.processor, kind: "interrupt", address: agent.vector },
+    );
+    ending = act(execution, action);
   }
   const seen = violationNow(execution, ending);
   if (!seen) throw new Error(`${scenario.name}: the schedule ${schedule.join(" ")} violates nothing when taken again`);
@@ -85,6 +96,13 @@ export function record(
     ...seen,
     stateHash: machine.stateHash(),
   };
+}
+
+/** Which agent's interrupt a decision is; undefined: it is a step. */
+function agentOf({ interrupts }: Execution, { processor, kind, address }: Decision): number | undefined {
+  if (kind !== "interrupt") return undefined;
+  const agent = interrupts.agents.findIndex((one) => one.processor === processor && one.vector === address);
+  return agent < 0 ? undefined : agent;
 }
 
 function sameDecision(a: Decision, b: Decision): boolean {

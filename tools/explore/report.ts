@@ -2,6 +2,7 @@
 
 import { format } from "#emulator";
 import { Blueprint } from "./blueprint.ts";
+import { memoryOf } from "./execution.ts";
 import type { Failure } from "./failure.ts";
 import { type RecordedAccess, type RecordedInstruction, Recording } from "./recording.ts";
 import { replay } from "./replay.ts";
@@ -29,12 +30,17 @@ export function formatFailure(failure: Failure, scenario: Scenario, options: For
   const lines = [
     `${name}${mutant === undefined ? "" : ` with mutant ${mutant}`}, ${processors} processors x ${rounds}: violates "${property}"`,
     `  ${message}`,
-    `  schedule  ${scheduleText(decisions.map(({ processor }) => processor)) || "none: it fails by itself"}`,
+    `  schedule  ${
+      scheduleText(
+        decisions.map(({ processor }) => processor),
+        decisions.map(({ kind }) => kind === "interrupt"),
+      ) || "none: it fails by itself"
+    }`,
     ...(command === undefined ? [] : [`  replay    ${command}`]),
     ...(seen.reproduced ? [] : [`  (taken again it went otherwise: ${seen.difference})`]),
     "",
     before > 0 ? `The last ${shown.length} of ${recording.instructions.length} instructions:` : "All instructions:",
-    ...instructionLines(shown, new Blueprint(scenario)),
+    ...instructionLines(shown, new Blueprint(scenario, memoryOf(scenario))),
   ];
   return `${lines.join("\n")}\n`;
 }

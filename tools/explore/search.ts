@@ -1,6 +1,6 @@
 // State-matched depth-first search over all schedules of visible steps, repeated until no further word turns out to be shared.
 
-import { type Execution, READY } from "./execution.ts";
+import type { Ending, Execution } from "./execution.ts";
 import { Graph } from "./graph.ts";
 import type { Scenario } from "./scenario.ts";
 import { States } from "./states.ts";
@@ -9,8 +9,8 @@ import type { Outcome } from "./verdict.ts";
 /** A state, or a step from it, in which a property does not hold. */
 export interface Finding {
   readonly state: number;
-  /** Who steps into the violation; undefined: it is in the state itself. */
-  readonly processor?: number;
+  /** The action that leads into the violation; undefined: it is in the state itself. */
+  readonly action?: number;
   readonly property: string;
 }
 
@@ -38,10 +38,33 @@ const PROGRESS_EVERY = 0x3fff;
 /** What is on the way from the first state to the present one. */
 interface Frame {
   state: number;
-  /** The processor to step next. */
+  /** The action to take next. */
   next: number;
+  /** The only processor whose actions are taken, as its choices are its own affair; EVERYBODY: all are. */
+  only: number;
   /** Some step changed memory or ended a program, so this state is no deadlock. */
   progress: boolean;
+}
+
+const EVERYBODY = -1;
+
+/** Actions are steps, by number of processor, and then agents' interrupts. */
+export function act(execution: Execution, action: number): Ending {
+  const { processors } = execution;
+  return action < processors ? execution.advance(action) : execution.interrupt(action - processors);
+}
+
+export function canAct(execution: Execution, action: number): boolean {
+  const { processors, interrupts } = execution;
+  return action < processors ? execution.isReady(action) : interrupts.canCome(action - processors);
+}
+
+/** The processor that each action is one of. */
+export function ownersOf({ processors, interrupts }: Execution): number[] {
+  return [
+    ...Array.from({ length: processors }, (_, processor) => processor),
+    ...interrupts.agents.map((a) => a.processor),
+  ];
 }
 
 export interface SearchOptions {
@@ -51,7 +74,9 @@ export interface SearchOptions {
 
 /** One pass; undefined if a word turned out to be shared, so that another pass is needed. Leaves the execution as it was. */
 export function search(execution: Execution, scenario: Scenario, options: SearchOptions): SearchResult | undefined {
-  const { rewinder, processors } = execution;
+  const { rewinder } = execution;
+  const owners = ownersOf(execution);
+  const onPath = new Set<number>();
   const states = new States();
   const graph = new Graph();
   const findings: Finding[] = [];
@@ -74,8 +99,10 @@ export function search(execution: Execution, scenario: Scenario, options: Search
     return states.number(low, high);
   };
   const enter = (state: number): void => {
-    const frame = (frames[depth] ??= { state: 0, next: 0, progress: false });
-    Object.assign(frame, { state, next: 0, progress: false });
+    const frame = (frames[depth] ??= { state: 0, next: 0, only: EVERYBODY, progress: false });
+    const only = privateOne(execution);
+    Object.assign(frame, { state, next: 0, only, progress: only !== EVERYBODY });
+    onPath.add(state);
     depth++;
     if ((states.count & PROGRESS_EVERY) === 0) options.progress?.(states.count);
     if (!execution.isOver) return;
@@ -99,7 +126,7 @@ export function search(execution: Execution, scenario: Scenario, options: Search
   enter(number());
   while (depth > 0) {
     const frame = frames[depth - 1]!;
-    if (frame.next === processors) {
+    if (frame.next === owners.length) {
       if (!frame.progress) {
         const blocked = nobodyGoesOn(execution);
         if (blocked === "sharing") {
@@ -109,20 +136,22 @@ export function search(execution: Execution, scenario: Scenario, options: Search
         if (blocked) find({ state: frame.state, property: PROGRESS });
       }
       depth--;
+      onPath.delete(frame.state);
       if (depth > 0) execution.undo();
       continue;
     }
-    const processor = frame.next++;
-    if (execution.status[processor] !== READY) continue;
+    const action = frame.next++;
+    if (frame.only !== EVERYBODY && owners[action] !== frame.only) continue;
+    if (!canAct(execution, action)) continue;
     const { low, high } = rewinder.memory;
-    const ending = execution.advance(processor);
+    const ending = act(execution, action);
     if (ending === "sharing") {
       leave();
       return undefined;
     }
     if (ending === "unfinished") return result("unfinished", execution.obstacle);
     if (ending === "violated") {
-      find({ state: frame.state, processor, property: execution.violation!.property });
+      find({ state: frame.state, action, property: execution.violation!.property });
       frame.progress = true;
       execution.undo();
       continue;
@@ -133,8 +162,12 @@ export function search(execution: Execution, scenario: Scenario, options: Search
       continue;
     }
     const changed = rewinder.memory.low !== low || rewinder.memory.high !== high;
-    if (changed || execution.hasEnded(processor)) frame.progress = true;
-    graph.add(frame.state, processor, state);
+    if (changed || execution.hasEnded(owners[action]!)) frame.progress = true;
+    graph.add(frame.state, action, state);
+    if (!states.isNew && frame.only !== EVERYBODY && onPath.has(state)) {
+      frame.only = EVERYBODY; // a circle in which the others would never be looked at
+      frame.next = 0;
+    }
     if (!states.isNew) execution.undo();
     else if (states.count > options.maxStates) return result("bounded", `${options.maxStates} states`);
     else enter(state);
@@ -164,7 +197,7 @@ function waits(execution: Execution, processor: number): boolean | "sharing" {
   const seen = new Set([rewinder.hashText()]);
   let answer: boolean | "sharing" | undefined;
   for (let steps = 0; answer === undefined; steps++) {
-    if (execution.status[processor] !== READY) answer = !execution.hasEnded(processor);
+    if (!execution.isReady(processor)) answer = !execution.hasEnded(processor);
     else {
       const ending = execution.advance(processor);
       const changed = rewinder.memory.low !== low || rewinder.memory.high !== high;
@@ -176,6 +209,16 @@ function waits(execution: Execution, processor: number): boolean | "sharing" {
   }
   while (rewinder.depth > depth) execution.undo();
   return answer;
+}
+
+/**
+ * A processor in front of a choice that is its own affair. What others do meanwhile makes no difference to it, nor it to them, so
+ * that only its actions need be taken here; and the others' from where it has come to something that concerns them.
+ */
+function privateOne(execution: Execution): number {
+  for (let processor = 0; processor < execution.processors; processor++)
+    if (execution.isPrivate(processor)) return processor;
+  return EVERYBODY;
 }
 
 function outcomeOf(execution: Execution, { words }: Scenario): Outcome {

@@ -1,7 +1,7 @@
 // What an exploration says: a verdict with its evidence, and for every violation a failure that can be replayed.
 
 import type { Failure } from "./failure.ts";
-import type { ScenarioOptions } from "./scenario.ts";
+import type { InterruptAgent, ScenarioOptions } from "./scenario.ts";
 
 /** Memory models (DESIGN: sequential consistency now, store buffers later). */
 export const MODELS = ["sc"] as const;
@@ -51,6 +51,10 @@ export interface Verdict {
   readonly violations: readonly Violation[];
   /** The scenario lets programs read a clock that stands still: what the verdict says is said of that clock only. */
   readonly clock?: "frozen";
+  /** What is left out of the states. A program that reads it is not explored, so nothing is missed. */
+  readonly masked?: "memory below the stack pointer";
+  /** Interrupts that could come at every boundary that lets them in. */
+  readonly interrupts?: readonly InterruptAgent[];
   /** Why a search did not end. */
   readonly reason?: string;
   /** The distinct outcomes of complete executions, in alphabetical order of their text. */

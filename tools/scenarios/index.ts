@@ -2,9 +2,12 @@
 
 import type { Scenario, ScenarioOptions } from "#explore";
 import { queuedLockMutants } from "./mutants/queued-lock.ts";
+import { raisingQueuedLockMutants } from "./mutants/raising-queued-lock.ts";
 import { spinLockMutants } from "./mutants/spin-lock.ts";
 import type { Mutant } from "./mutants/variant.ts";
 import { queuedLock } from "./queued-lock.ts";
+import { raiseLower } from "./raise-lower.ts";
+import { raisingQueuedLock } from "./raising-queued-lock.ts";
 import { spinLock } from "./spin-lock.ts";
 
 interface Entry {
@@ -14,6 +17,8 @@ interface Entry {
 
 const entries: ReadonlyMap<string, Entry> = new Map([
   ["queued-lock", { make: queuedLock, mutants: queuedLockMutants }],
+  ["raise-lower", { make: raiseLower, mutants: {} }],
+  ["raising-queued-lock", { make: raisingQueuedLock, mutants: raisingQueuedLockMutants }],
   ["spin-lock", { make: spinLock, mutants: spinLockMutants }],
 ]);
 

@@ -1,6 +1,6 @@
 // The scenario that every lock is put through: acquire, add one to a word, release, so many times, on every processor.
 
-import { type Assembler, type Data, data, dword, ebx, esi, esp, link, type Procedure, proc } from "#asm";
+import { type Assembler, type Data, data, dword, ebx, esi, esp, type Image, link, type Procedure, proc } from "#asm";
 import { type LockMarks, lockMonitor, type Scenario, type ScenarioOptions } from "#explore";
 
 /** How one lock is used. Each part may use EAX, ECX and EDX. */
@@ -41,12 +41,8 @@ export function lockScenario(use: LockUse, options: ScenarioOptions): Scenario {
     (_, processor) => image.addressOf(stacks) + (processor + 1) * STACK_BYTES,
   );
   const handles = tops.map((top) => top - handleBytes);
-  const mark = (label: string): number => image.addressOf(program.label(label));
   const marks: LockMarks = {
-    acquire: mark("acquire"),
-    enter: mark("enter"),
-    leave: mark("leave"),
-    released: mark("released"),
+    ...placesOf(program, image),
     section: image.addressOf(section),
     ...(use.fifo ? { fifo: image.addressOf(lock) } : {}),
     ...(handleBytes > 0 ? { handles, handleBytes } : {}),
@@ -71,9 +67,25 @@ export function lockScenario(use: LockUse, options: ScenarioOptions): Scenario {
   };
 }
 
-/** EBX counts the rounds left; the handle lies at ESP. */
-function lockProgram(use: LockUse, section: Data, rounds: number): Procedure {
+/** The marks in a lock's program. */
+export function placesOf(
+  program: Procedure,
+  image: Image,
+): Pick<LockMarks, "acquire" | "enter" | "leave" | "released"> {
+  const mark = (label: string): number => image.addressOf(program.label(label));
+  return { acquire: mark("acquire"), enter: mark("enter"), leave: mark("leave"), released: mark("released") };
+}
+
+/**
+ * EBX counts the rounds left; the handle lies at ESP. On a booted kernel the program makes room for it on the stack it is given, and
+ * ends by switching interrupts off.
+ */
+export function lockProgram(use: LockUse, section: Data, rounds: number, booted = false): Procedure {
   return proc("program", (a) => {
+    if (booted && use.handle.size > 0) {
+      a.sub(esp, use.handle.size * 4);
+      for (const offset of use.handle.keys()) a.mov(dword(esp, offset), POISON);
+    }
     a.mov(ebx, rounds);
     a.label("acquire");
     use.acquire(a);
@@ -90,6 +102,7 @@ function lockProgram(use: LockUse, section: Data, rounds: number): Procedure {
     for (const offset of use.handle.keys()) a.mov(dword(esp, offset), POISON); // garbage again for the next round
     a.jmp("acquire");
     a.label("over");
+    if (booted) a.cli();
     a.hlt();
   });
 }

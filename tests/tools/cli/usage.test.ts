@@ -52,7 +52,7 @@ const mistakes: [words: string[], answer: RegExp][] = [
   [["asm", HALTS], /nothing to do; -o FILE, --listing or both would do/],
   [["asm", file("image.elf", "x"), "--listing"], /image.elf is no program/],
   [["disasm", HALTS, "--base", "0"], /an ELF file says itself where it lies/],
-  [["explore"], /no scenario; there are queued-lock and spin-lock/],
+  [["explore"], /no scenario; there are queued-lock, .*spin-lock/],
   [["explore", "queued-lokc"], /no scenario "queued-lokc"; did you mean "queued-lock"\?/],
   [["explore", "queued-lock", "--mutant", "M99"], /no mutant "M99"; it has M1/],
   [["replay", "nowhere.json"], /nowhere.json: there is no such file/],

@@ -74,7 +74,7 @@ for (const [title, edges, goal, last, schedule] of GRAPHS) {
   test(title, () => {
     const graph = new Graph();
     for (const edge of edges) graph.add(...edge);
-    const [route] = graph.simplest([{ state: goal, processor: last }], 5, 2);
+    const [route] = graph.simplest([{ state: goal, action: last }], 5, [0, 1]);
     assert.is(scheduleText(route!.schedule), schedule);
   });
 }
@@ -85,7 +85,7 @@ test("a hundred thousand steps are told apart from a switch", () => {
   for (let state = 0; state < steps; state++) graph.add(state, 0, state + 1);
   graph.add(0, 1, steps + 1);
   graph.add(steps + 1, 0, steps);
-  const [route] = graph.simplest([{ state: steps }], steps + 2, 2);
+  const [route] = graph.simplest([{ state: steps }], steps + 2, [0, 1]);
   assert.is(scheduleText(route!.schedule), `0x${steps}`);
 });
 

@@ -43,7 +43,7 @@ export const explore = command({
       return EXIT.ok;
     }
     if (args.scenario === undefined)
-      throw new CommandError(`explore: no scenario; there are ${scenarioNames.join(" and ")}`);
+      throw new CommandError(`explore: no scenario; there are ${scenarioNames.join(", ")}`);
     const limit = args["max-states"];
     const maxStates = limit === undefined ? undefined : integer("--max-states", limit, 1, Number.MAX_SAFE_INTEGER);
     const scenario = findScenario({

@@ -1,0 +1,42 @@
+// The kernel's routines on the booted kernel, under every schedule with interrupts: verified, and broken variants found out.
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { explore, readFailure, replay, writeFailure } from "#explore";
+import { scenarioByName } from "../../../tools/scenarios/index.ts";
+
+const test = suite("the kernel under every schedule with interrupts");
+
+const VERIFIED = [
+  // scenario, processors, rounds, states
+  ["raise-lower", 1, 1, 28],
+  ["raise-lower", 2, 1, 82],
+  ["raising-queued-lock", 2, 1, 12383],
+] as const;
+
+for (const [name, processors, rounds, states] of VERIFIED) {
+  test(`${name} ${processors}x${rounds} is verified`, () => {
+    const found = explore(scenarioByName(name, { processors, rounds }));
+    assert.equal([found.verdict, found.states, found.violations], ["verified", states, []]);
+    assert.is(found.masked, "memory below the stack pointer");
+  });
+}
+
+const MUTANTS = [
+  // scenario, mutant, processors, rounds, what is violated
+  ["raising-queued-lock", "M6", 2, 1, "no DPC while the lock is held"],
+  ["raising-queued-lock", "P11", 2, 1, "no DPC while the lock is held"],
+] as const;
+
+for (const [name, mutant, processors, rounds, property] of MUTANTS) {
+  test(`${name} ${mutant} is violated at ${processors}x${rounds}, and its failure replays`, () => {
+    const scenario = scenarioByName(name, { processors, rounds, mutant });
+    const { verdict, violations } = explore(scenario);
+    assert.equal([verdict, violations[0]?.property], ["violated", property]);
+    const failure = readFailure(writeFailure(violations[0]!.failure));
+    const { difference, stateHash } = replay(failure, scenarioByName(name, failure.scenario));
+    assert.equal([difference, stateHash], [undefined, violations[0]!.stateHash]);
+  });
+}
+
+test.run();

@@ -1,0 +1,90 @@
+// What the clock's interrupt does in a scenario: it queues a DPC, each processor its own, and the DPC runs.
+
+import { type Assembler, al, byte, data, dword, eax, fs, type Procedure, proc } from "#asm";
+import type { Monitor, SetupMemory } from "#explore";
+import {
+  CLOCK_VECTOR,
+  DpcObject,
+  KDPC,
+  KeInsertQueueDpc,
+  KINTERRUPT_ENTRY,
+  KiInterruptTable,
+  KPCR,
+  KSEG0_BASE,
+  MediumImportance,
+} from "#kernel";
+import type { BootedKernel } from "./booted.ts";
+
+const MOST_PROCESSORS = 8;
+const IMPORTANCE_SHIFT = 8;
+
+/** The DPC objects, and by processor how often they were queued and have run. */
+export const ScenarioDpcs = data("ScenarioDpcs", MOST_PROCESSORS * KDPC.size);
+export const DpcInserts = data("DpcInserts", 4 * MOST_PROCESSORS);
+export const DpcRuns = data("DpcRuns", 4 * MOST_PROCESSORS);
+
+/** BOOLEAN stdcall (Vector, TrapFrame). Queue this processor's DPC. */
+export const ScenarioClock = proc("ScenarioClock", (a) => {
+  a.movzx(eax, byte(fs, KPCR.Number));
+  a.push(0);
+  a.push(0);
+  a.imul(eax, eax, KDPC.size);
+  a.add(eax, ScenarioDpcs);
+  a.push(eax);
+  a.call(KeInsertQueueDpc);
+  a.test(al, al);
+  a.jz("done");
+  a.movzx(eax, byte(fs, KPCR.Number));
+  a.inc(dword(eax.times(4), DpcInserts));
+  a.label("done");
+  a.mov(al, 1);
+  a.ret(8);
+});
+
+/** VOID stdcall of four: what the DPC does, and then it counts that it has run. */
+export function dpcRoutine(body: (a: Assembler) => void = () => {}): Procedure {
+  return proc("ScenarioDpc", (a) => {
+    body(a);
+    a.movzx(eax, byte(fs, KPCR.Number));
+    a.inc(dword(eax.times(4), DpcRuns));
+    a.ret(16);
+  });
+}
+
+/** Makes the DPC objects, and puts the service routine into the kernel's table. */
+export function prepareClock(memory: SetupMemory, kernel: BootedKernel, processors: number, routine: Procedure): void {
+  for (let processor = 0; processor < processors; processor++) prepareDpc(memory, kernel, processor, routine);
+  const entry = kernel.physical(KiInterruptTable) + CLOCK_VECTOR * KINTERRUPT_ENTRY.size;
+  memory.setDword(entry + KINTERRUPT_ENTRY.ServiceRoutine.offset, kernel.physical(ScenarioClock) + KSEG0_BASE);
+}
+
+/** A DPC object, as KeInitializeDpc makes it, of an importance and with a target perhaps (KDPC.Number). */
+export function prepareDpc(
+  memory: SetupMemory,
+  kernel: BootedKernel,
+  number: number,
+  routine: Procedure,
+  { importance = MediumImportance as number, target = 0 } = {},
+): void {
+  const dpc = kernel.physical(ScenarioDpcs) + number * KDPC.size;
+  memory.setDword(dpc, DpcObject | (importance << IMPORTANCE_SHIFT) | (target << 16));
+  memory.setDword(dpc + KDPC.DeferredRoutine.offset, kernel.physical(routine) + KSEG0_BASE);
+}
+
+/** Every DPC that was queued has run, once for each time. */
+export function dpcMonitor(kernel: BootedKernel, count: number): Monitor {
+  const [inserts, runs] = [kernel.physical(DpcInserts), kernel.physical(DpcRuns)];
+  return {
+    words: 0,
+    demands: {},
+    watch: (watch) => ({
+      finished() {
+        for (let number = 0; number < count; number++) {
+          const [queued, run] = [watch.dword(inserts + 4 * number), watch.dword(runs + 4 * number)];
+          if (queued !== run)
+            watch.violated("every DPC runs once", `DPC ${number} was queued ${queued} times and has run ${run} times`);
+        }
+      },
+    }),
+  };
+}

@@ -1,0 +1,93 @@
+// A lock on the booted kernel: the program that every lock is put through, while the clock may interrupt it and queues a DPC.
+
+import { type Assembler, data, dword, type Procedure } from "#asm";
+import {
+  type LockMarks,
+  lockMonitor,
+  type Monitor,
+  type Scenario,
+  type ScenarioOptions,
+  type SetupMemory,
+} from "#explore";
+import { CLOCK_VECTOR } from "#kernel";
+import { type BootedKernel, bootKernel } from "./booted.ts";
+import { DpcRuns, dpcMonitor, dpcRoutine, prepareClock, ScenarioClock } from "./clocked.ts";
+import { levelMonitor } from "./levels.ts";
+import { type LockUse, lockProgram, placesOf } from "./lock-scenario.ts";
+
+export interface KernelLockUse extends LockUse {
+  /** How many processors the clock interrupts, once each: the first ones. All, unless given. */
+  readonly clocks?: number;
+  /** The DPC takes the lock too. */
+  readonly dpc?: {
+    acquire(a: Assembler): void;
+    release(a: Assembler): void;
+  };
+  /** More routines that shall be in the image. */
+  readonly include?: readonly Procedure[];
+  /** More to prepare. */
+  setup?(memory: SetupMemory, kernel: BootedKernel): void;
+  /** More properties. The handles are physical addresses. */
+  monitors?(kernel: BootedKernel, dpc: Procedure, handles: readonly number[]): readonly Monitor[];
+  /** Memory below the stack pointer counts: the mistake is in using it. */
+  readonly keepsDeadStack?: boolean;
+}
+
+/** Every processor takes the lock `rounds` times, from PASSIVE_LEVEL, and one clock interrupt may come anywhere on each. */
+export function kernelLockScenario(use: KernelLockUse, options: ScenarioOptions): Scenario {
+  const { processors, rounds } = options;
+  const section = data("section", 4);
+  const program = lockProgram(use, section, rounds, true);
+  const dpc = dpcRoutine((a) => {
+    if (!use.dpc) return;
+    use.dpc.acquire(a);
+    a.label("enter");
+    a.inc(dword(section));
+    a.label("leave");
+    use.dpc.release(a);
+  });
+  const kernel = bootKernel(processors, [program, ScenarioClock, dpc, ...(use.include ?? [])]);
+  const { image, tops } = kernel;
+  const handleBytes = use.handle.size * 4;
+  const handles = tops.map((top) => top + image.load - handleBytes);
+  const marks: LockMarks = {
+    ...placesOf(program, image),
+    section: kernel.physical(section),
+    ...(use.fifo ? { fifo: kernel.physical(use.lock) } : {}),
+    ...(handleBytes > 0 ? { handles, handleBytes } : {}),
+    ...(use.dpc
+      ? {
+          dpc: { enter: image.addressOf(dpc.label("enter")), leave: image.addressOf(dpc.label("leave")) },
+          others: kernel.physical(DpcRuns),
+        }
+      : {}),
+  };
+  const words = new Map<number, string>([
+    [kernel.physical(use.lock), use.lock.name],
+    [kernel.physical(section), section.name],
+  ]);
+  handles.forEach((address, processor) => {
+    for (const [offset, field] of use.handle) words.set(address + offset, `handle${processor}.${field}`);
+  });
+  const { stacks, ...start } = kernel;
+  return {
+    ...options,
+    name: use.name,
+    image: start.image,
+    booted: start.booted,
+    ...(use.keepsDeadStack ? {} : { stacks }),
+    starts: handles.map(() => ({ eip: image.addressOf(program) })),
+    interrupts: handles.slice(0, use.clocks).map((_, processor) => ({ processor, vector: CLOCK_VECTOR, budget: 1 })),
+    setup: (memory) => {
+      prepareClock(memory, kernel, processors, dpc);
+      use.setup?.(memory, kernel);
+    },
+    monitors: [
+      lockMonitor(marks),
+      levelMonitor(kernel, new Map([[marks.released, 0]])),
+      dpcMonitor(kernel, processors),
+      ...(use.monitors?.(kernel, dpc, handles) ?? []),
+    ],
+    words,
+  };
+}

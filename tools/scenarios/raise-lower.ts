@@ -1,0 +1,55 @@
+// Raise to DISPATCH_LEVEL and lower again, while the clock may interrupt anywhere and queues a DPC.
+
+import { al, cl, ebx, type Procedure, proc } from "#asm";
+import type { Scenario, ScenarioOptions } from "#explore";
+import { CLOCK_VECTOR, DISPATCH_LEVEL, KfLowerIrql, KfRaiseIrql } from "#kernel";
+import { bootKernel } from "./booted.ts";
+import { dpcMonitor, dpcRoutine, prepareClock, ScenarioClock } from "./clocked.ts";
+import { levelMonitor } from "./levels.ts";
+
+/** Every processor raises and lowers its level so many times; the clock interrupts each of them once. */
+export function raiseLower(options: ScenarioOptions): Scenario {
+  const { processors, rounds } = options;
+  const program = raiseLowerProgram(rounds);
+  const dpc = dpcRoutine();
+  const kernel = bootKernel(processors, [program, ScenarioClock, dpc]);
+  const { image } = kernel;
+  const at = (label: string): number => image.addressOf(program.label(label));
+  const every = Array.from({ length: processors }, (_, processor) => processor);
+  return {
+    ...options,
+    name: "raise-lower",
+    ...kernel,
+    starts: every.map(() => ({ eip: image.addressOf(program) })),
+    interrupts: every.map((processor) => ({ processor, vector: CLOCK_VECTOR, budget: 1 })),
+    setup: (memory) => prepareClock(memory, kernel, processors, dpc),
+    monitors: [
+      levelMonitor(
+        kernel,
+        new Map([
+          [at("raised"), DISPATCH_LEVEL],
+          [at("lowered"), 0],
+        ]),
+      ),
+      dpcMonitor(kernel, processors),
+    ],
+    words: new Map(),
+  };
+}
+
+function raiseLowerProgram(rounds: number): Procedure {
+  return proc("program", (a) => {
+    a.mov(ebx, rounds);
+    a.label("again");
+    a.mov(cl, DISPATCH_LEVEL);
+    a.call(KfRaiseIrql);
+    a.label("raised");
+    a.mov(cl, al);
+    a.call(KfLowerIrql);
+    a.label("lowered");
+    a.dec(ebx);
+    a.jnz("again");
+    a.cli();
+    a.hlt();
+  });
+}
