@@ -60,6 +60,8 @@ export interface UartWiring {
   /** A byte leaves the port. */
   output(byte: number): void;
   interrupt: Line;
+  /** There may be room for input that has waited for it. */
+  room?(): void;
 }
 
 export interface UartOptions {
@@ -200,6 +202,7 @@ export class Uart implements PortDevice {
     this.#set(RECEIVED_HEAD, count === 1 ? 0 : (head + 1) % FIFO_DEPTH);
     this.#set(RECEIVED_COUNT, count - 1);
     this.#update();
+    this.#wiring.room?.();
     return byte;
   }
 
@@ -221,6 +224,7 @@ export class Uart implements PortDevice {
       this.#i32.fill(0, this.#at + RECEIVED_HEAD, this.#at + RECEIVED + FIFO_DEPTH);
     }
     this.#update();
+    this.#wiring.room?.();
   }
 
   #controlModem(value: number): void {
@@ -232,6 +236,7 @@ export class Uart implements PortDevice {
     const deltas = ((edges & 0x30) >>> 4) | ((edges & 0x80) >>> 4) | ((edges & before & MSR_RING) >>> 4);
     this.#set(MSR_DELTAS, this.#word(MSR_DELTAS) | deltas);
     this.#update();
+    this.#wiring.room?.();
   }
 
   /** CTS, DSR, RI and DCD: in loopback they are RTS, DTR, OUT1 and OUT2. */

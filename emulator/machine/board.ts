@@ -41,6 +41,8 @@ export interface BoardHooks {
   notImplemented(name: string): void;
   /** A byte left the first serial port. */
   serial(byte: number): void;
+  /** The first serial port may have room for input. */
+  serialRoom(): void;
   /** A byte was written to the debug console. */
   debug(byte: number): void;
 }
@@ -114,6 +116,7 @@ export class Board implements Bus {
       core,
       {
         output: (byte) => hooks.serial(byte),
+        room: () => hooks.serialRoom(),
         interrupt: (asserted) => this.#interrupt(IRQ_COM1, IRQ_COM1, asserted),
       },
       { out2GatesInterrupt: options.out2GatesInterrupt },

@@ -122,6 +122,8 @@ export interface Observer extends InstructionObserver, Partial<AccessObserver> {
 export interface Snapshot {
   readonly bytes: Uint8Array;
   readonly layout: L.Layout;
+  /** Serial input that waits for room. */
+  readonly input: Uint8Array;
 }
 
 const MIB = 0x100000;
@@ -142,8 +144,8 @@ export class Machine {
   symbols: readonly ImageSymbol[] = [];
   private ended: { reason: StopReason; guestExit?: number; detail?: string } | null = null;
   private sliceEnd = 0;
-  /** Serial input that has not found room in the port yet. */
-  private readonly input: number[] = [];
+  /** Serial input that has not found room in the port yet: it lies in the host, as on the far end of a line. */
+  private input: Uint8Array = new Uint8Array(0);
   /** Sums of RAM pages as they were when their DIRTY bit was last cleared. */
   private readonly pageSums = new Map<number, Hash64>();
   /** The snapshot whose RAM differs from ours in DIRTY pages and these alone: what a second restore has to copy. */
@@ -186,6 +188,7 @@ export class Machine {
         },
         notImplemented: (name) => core.notImplemented(name),
         serial: (byte) => options.serial?.(byte),
+        serialRoom: () => this.feed(),
         debug: (byte) => options.debug?.(byte),
       },
       { out2GatesInterrupt: options.out2GatesInterrupt, ...(rom && { rom }) },
@@ -330,16 +333,20 @@ export class Machine {
   }
 
   /**
-   * Bytes arrive at the first serial port: as many now as it has room for, the rest as the guest makes room. A run with
-   * input is repeated by giving the same bytes at the same `clock`.
+   * Bytes arrive at the first serial port: as many now as it has room for, the rest in the instant in which the guest makes
+   * room. A run with input is repeated by giving the same bytes at the same `clock`.
    */
   receive(bytes: ArrayLike<number>): void {
-    this.input.push(...Array.from(bytes));
+    const waiting = new Uint8Array(this.input.length + bytes.length);
+    waiting.set(this.input);
+    waiting.set(bytes, this.input.length);
+    this.input = waiting;
+    this.feed();
   }
 
   private feed(): void {
-    const taken = this.board.uart.receive(Uint8Array.from(this.input));
-    this.input.splice(0, taken);
+    if (this.input.length === 0) return;
+    this.input = this.input.subarray(this.board.uart.receive(this.input));
   }
 
   /** Runs until something ends it. Can be called again to go on, but for a guest that reset, crashed or exited. */
@@ -352,7 +359,6 @@ export class Machine {
     interpreter.forgetModes();
     g[G_STATUS] = STATUS_OK;
     while (this.ended === null) {
-      if (this.input.length > 0) this.feed();
       if (g[G_STATUS] === STATUS_NOT_IMPLEMENTED) {
         this.end({ reason: "not implemented", detail: `${core.stopReason}, asked for by a device` });
         break;
@@ -525,7 +531,7 @@ export class Machine {
     const bytes = new Uint8Array(L.TLB_BASE + layout.ramSize);
     bytes.set(head);
     bytes.set(core.u8.subarray(layout.ramBase, layout.ramBase + layout.ramSize), L.TLB_BASE);
-    return { bytes, layout };
+    return { bytes, layout, input: this.input };
   }
 
   /** Puts back a snapshot of a machine of the same shape. */
@@ -535,6 +541,7 @@ export class Machine {
     if (snapshot.layout.ramSize !== layout.ramSize || snapshot.layout.processors !== layout.processors)
       throw new RangeError("restore: the snapshot is of a machine with other processors or memory");
     core.u8.set(snapshot.bytes.subarray(0, L.TLB_BASE));
+    this.input = snapshot.input;
     if (snapshot === this.base) this.restoreChangedPages(snapshot);
     else {
       core.u8.set(snapshot.bytes.subarray(L.TLB_BASE), layout.ramBase);

@@ -32,6 +32,7 @@ function makeBoard(processors = 2, options: BoardOptions = {}) {
       sipi: (processor, vector) => events.push(`sipi ${processor} ${vector}`),
       notImplemented: note("not implemented"),
       serial: note("serial"),
+      serialRoom: () => {},
       debug: note("debug"),
     },
     options,

@@ -28,21 +28,54 @@ const echo = proc("echo", (a) => {
 });
 const image = link(echo, { start: "boot" });
 
-function run(text: string) {
-  let echoed = "";
-  const machine = Machine.boot(image, { memory: 2 << 20, serial: (byte) => (echoed += String.fromCharCode(byte)) });
+const TEXT = "a line that is longer than any FIFO of a 16550.";
+
+/** A machine that has been given `text`, and what it has sent back so far. */
+function boot(text: string) {
+  const echoed: string[] = [];
+  const serial = (byte: number) => echoed.push(String.fromCharCode(byte));
+  const machine = Machine.boot(image, { memory: 2 << 20, serial });
   machine.run({ maxInstructions: 1000 });
   machine.receive(Buffer.from(text));
-  const { reason } = machine.run({ maxInstructions: 10_000_000 });
-  return { echoed, reason, hash: machine.hash() };
+  return { machine, echoed };
+}
+
+/** Runs to the end in turns of `turn` instructions. */
+function run(text: string, turn = 10_000_000) {
+  const { machine, echoed } = boot(text);
+  let { reason, clock } = machine.run({ maxInstructions: 1000 });
+  while (reason === "budget") ({ reason, clock } = machine.run({ maxInstructions: clock + turn }));
+  return { echoed: echoed.join(""), reason, hash: machine.hash() };
 }
 
 test("more bytes than the port holds arrive whole and in order, in the same way each time", () => {
-  const text = "a line that is longer than any FIFO of a 16550.";
-  const first = run(text);
+  const first = run(TEXT);
   assert.is(first.reason, "guest exit");
-  assert.is(first.echoed, text);
-  assert.equal(run(text), first);
+  assert.is(first.echoed, TEXT);
+  assert.equal(run(TEXT), first);
+});
+
+test("when input arrives does not depend on the turns that a run is made in", () => {
+  const whole = run(TEXT);
+  for (const turn of [1, 7, 100]) assert.equal(run(TEXT, turn), whole, `turns of ${turn}`);
+});
+
+test("a snapshot keeps the input that waits for room", () => {
+  const { machine, echoed } = boot(TEXT);
+  machine.run({ maxInstructions: 1050 });
+  const snapshot = machine.snapshot();
+  const before = echoed.splice(0).join("");
+  machine.run();
+  const rest = echoed.splice(0).join("");
+  assert.is(before + rest, TEXT);
+  machine.restore(snapshot);
+  machine.run();
+  assert.is(echoed.join(""), rest);
+});
+
+test("input may be long", () => {
+  const { machine } = boot("x".repeat(300_000));
+  assert.is(machine.run({ maxInstructions: 5000 }).reason, "budget");
 });
 
 test.run();
