@@ -13,6 +13,8 @@ export interface LockUse {
   release(a: Assembler): void;
   /** Release before the last store of the section: a mistake of the caller that the properties must catch. */
   readonly releasesEarly?: boolean;
+  /** A handle begins as zeros and is not filled with garbage between two acquisitions. */
+  readonly reusesHandle?: boolean;
   /** Processors enter in the order in which they first write the lock's word. */
   readonly fifo: boolean;
   /** What each processor brings along for an acquisition, on its stack: names of its doublewords by offset. */
@@ -60,6 +62,7 @@ export function lockScenario(use: LockUse, options: ScenarioOptions): Scenario {
     image,
     starts: handles.map((esp) => ({ eip: image.entry, esp })),
     setup: (memory) => {
+      if (use.reusesHandle) return;
       for (const address of handles) for (const offset of handle.keys()) memory.setDword(address + offset, POISON);
     },
     monitors: [lockMonitor(marks)],
@@ -99,7 +102,7 @@ export function lockProgram(use: LockUse, section: Data, rounds: number, booted 
     a.label("released");
     a.dec(ebx);
     a.jz("over");
-    for (const offset of use.handle.keys()) a.mov(dword(esp, offset), POISON); // garbage again for the next round
+    if (!use.reusesHandle) for (const offset of use.handle.keys()) a.mov(dword(esp, offset), POISON); // garbage again for the next round
     a.jmp("acquire");
     a.label("over");
     if (booted) a.cli();

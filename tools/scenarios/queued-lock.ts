@@ -1,6 +1,6 @@
 // The in-stack queued spin lock, as the kernel has it and deliberately broken.
 
-import { data, ecx, edx, esp } from "#asm";
+import { type Assembler, data, ecx, edx, esp, type Procedure } from "#asm";
 import type { Scenario, ScenarioOptions } from "#explore";
 import {
   KeAcquireInStackQueuedSpinLockAtDpcLevel,
@@ -26,12 +26,14 @@ export function queuedLock(options: ScenarioOptions): Scenario {
         a.mov(ecx, spinLock);
         a.mov(edx, esp);
         a.call(acquire);
+        if (mutant?.nests) takeAnother(a, acquire, release);
       },
       release(a) {
         a.mov(ecx, esp);
         a.call(release);
       },
       releasesEarly: mutant?.releasesEarly ?? false,
+      reusesHandle: mutant?.reusesHandle ?? false,
       fifo: true,
       handle: new Map([
         [Next.offset, "Next"],
@@ -40,4 +42,17 @@ export function queuedLock(options: ScenarioOptions): Scenario {
     },
     options,
   );
+}
+
+const innerLock = data("innerLock", 4);
+
+/** Takes another lock with another handle, below the first one on the stack, and gives it back. */
+function takeAnother(a: Assembler, acquire: Procedure, release: Procedure): void {
+  a.sub(esp, KLOCK_QUEUE_HANDLE.LockQueue.size);
+  a.mov(ecx, innerLock);
+  a.mov(edx, esp);
+  a.call(acquire);
+  a.mov(ecx, esp);
+  a.call(release);
+  a.add(esp, KLOCK_QUEUE_HANDLE.LockQueue.size);
 }

@@ -1,7 +1,7 @@
 // Which rules hold: runs every test whose title has a rule's id, and says rule by rule how it went.
 //
 //   npm run -s rules             a line a rule
-//   npm run -s rules -- --json   an array of objects: id, statement, tests, state, and what the rest waits for or lacks
+//   npm run -s rules -- --json   an array of objects: id, statement, tests, state, and what the rest waits for
 //   npm run -s rules -- --mutants [ID...]   kernels with a mistake a rule: rule, mutant, killed by, what else fails
 //
 // States: pass, fail, later (with what it waits for), missing. Exit codes: 0 nothing fails, 1 something does.
@@ -10,7 +10,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { filesUnder, ROOT } from "../../house/tree.ts";
 import { mutants, type RuleMutant } from "./mutants.ts";
-import { LACKING, PARTLY_WAITING, rules, WAITING } from "./table.ts";
+import { PARTLY_WAITING, rules, WAITING } from "./table.ts";
 
 /** A test that belongs to rules. A title made in a loop is the text that its author wrote. */
 interface Tagged {
@@ -88,8 +88,7 @@ async function reportRules(): Promise<boolean> {
     const tests = tagged.filter(({ ids }) => ids.includes(id));
     const fails = failedIds.has(id) || tests.some(({ file }) => brokenFiles.has(file));
     const waitsFor = WAITING.get(id);
-    const lacks = LACKING.get(id);
-    const state = fails ? "fail" : waitsFor ? "later" : tests.length === 0 || lacks ? "missing" : "pass";
+    const state = fails ? "fail" : waitsFor ? "later" : tests.length === 0 ? "missing" : "pass";
     const later = PARTLY_WAITING.get(id);
     return {
       id,
@@ -98,14 +97,13 @@ async function reportRules(): Promise<boolean> {
       state,
       ...(waitsFor ? { waitsFor } : {}),
       ...(later ? { later } : {}),
-      ...(lacks ? { lacks } : {}),
     };
   });
 
   if (process.argv.includes("--json")) console.log(JSON.stringify(report, null, 2));
   else {
-    for (const { id, statement, state, waitsFor, later, lacks } of report) {
-      const rest = [waitsFor && `waits for ${waitsFor}`, later && `later: ${later}`, lacks && `lacks ${lacks}`];
+    for (const { id, statement, state, waitsFor, later } of report) {
+      const rest = [waitsFor && `waits for ${waitsFor}`, later && `later: ${later}`];
       console.log([`${state.padEnd(8)}${id.padEnd(8)} ${statement}`, ...rest.filter(Boolean)].join("; "));
     }
     const counts = new Map<string, number>();

@@ -421,9 +421,14 @@ for (const routine of [release, KeReleaseInStackQueuedSpinLock])
       assert.equal([code, parameters[0]], [SPIN_LOCK_NOT_OWNED, handle.address]);
     });
 
-for (const mutant of ["M1", "M2", "M3", "M4", "M5", "M7", "M8", "M10", "M12"])
-  test(`QL-27: the explorer finds ${mutant}`, () => {
-    const scenario = scenarioByName("queued-lock", { processors: 2, rounds: 1, mutant });
+for (const [mutant, name, processors, rounds] of [
+  ...["M1", "M2", "M3", "M4", "M5", "M7", "M8", "M10", "M11", "M12"].map((one) => [one, "queued-lock", 2, 1] as const),
+  ["M6", "raising-queued-lock", 1, 1],
+  ["M9", "queued-lock", 3, 1],
+  ["M13", "queued-lock", 2, 2],
+] as const)
+  test(`QL-27: the explorer finds ${mutant} on ${processors}x${rounds}`, () => {
+    const scenario = scenarioByName(name, { processors, rounds, mutant });
     assert.is(explore(scenario, { model: "sc" }).verdict, "violated");
   });
 

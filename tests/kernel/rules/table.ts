@@ -180,9 +180,6 @@ export const PARTLY_WAITING: ReadonlyMap<string, string> = new Map([
   ...["SL-14", "QL-14", "APIC-03", "DPC-14"].map((id) => [id, STORE_BUFFERS] as const),
 ]);
 
-/** Rules whose tests do not show all of it yet, and what they lack. */
-export const LACKING: ReadonlyMap<string, string> = new Map([["QL-27", "M6, M9, M11 and M13"]]);
-
 export interface Rule {
   readonly id: string;
   readonly statement: string;

@@ -1,6 +1,6 @@
 // The queued lock with one mistake each, to show that the exploration sees it.
 
-import { dword, eax, ecx, edx } from "#asm";
+import { data, dword, eax, ecx, edx } from "#asm";
 import {
   KeAcquireInStackQueuedSpinLockAtDpcLevel as acquire,
   KLOCK_QUEUE_HANDLE,
@@ -11,8 +11,9 @@ import {
 import { type Mutant, variant } from "./variant.ts";
 
 const { Next, Lock } = KLOCK_QUEUE_HANDLE.LockQueue;
+const lastLock = data("lastLock", 4);
 
-/** By name. M9 needs three processors to show itself. */
+/** By name. M9 needs three processors to show itself, M13 two rounds. */
 export const queuedLockMutants: Readonly<Record<string, Mutant>> = {
   M1: {
     summary: "acquire does not clear Next, so that release takes garbage for a successor",
@@ -73,6 +74,19 @@ export const queuedLockMutants: Readonly<Record<string, Mutant>> = {
     summary: "handing over wipes out the lock's address in the successor's place",
     release: variant(release, { instead: "xor", write: (a) => a.mov(dword(eax, Lock), LOCK_QUEUE_OWNER) }),
   },
+  M11: {
+    summary: "release takes the lock that was acquired last for its own, and does not look into its handle",
+    nests: true,
+    acquire: variant(acquire, {
+      instead: "mov",
+      occurrence: 2,
+      write: (a) => {
+        a.mov(dword(edx, Lock), ecx);
+        a.mov(dword(lastLock), ecx);
+      },
+    }),
+    release: variant(release, { instead: "mov", write: (a) => a.mov(edx, dword(lastLock)) }),
+  },
   M12: {
     summary: "acquire waits on the lock's word instead of its own",
     acquire: variant(acquire, {
@@ -80,5 +94,11 @@ export const queuedLockMutants: Readonly<Record<string, Mutant>> = {
       occurrence: 2,
       write: (a) => a.test(dword(ecx), LOCK_QUEUE_WAIT),
     }),
+  },
+  M13: {
+    summary: "nobody clears Next, so that a handle used again has the successor of its last use",
+    reusesHandle: true,
+    acquire: variant(acquire, { instead: "mov", occurrence: 1 }),
+    release: variant(release, { instead: "mov", occurrence: 5 }),
   },
 };
