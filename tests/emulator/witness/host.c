@@ -31,7 +31,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, CODE_BYTES = 16, INT3 = 0xcc, SECONDS = 300 };
+enum { PAGE = 4096, CODE_BYTES = 16, INT3 = 0xcc, SECONDS = 60 };
 
 static const uint32_t *input;  /* the case under way, then the next one */
 static uint32_t *output, *results;
@@ -121,13 +121,25 @@ static void record(mcontext_t *machine) {
   input = window;
 }
 
+static void report(const char *what, uint32_t value) {
+  char digits[8];
+  uint32_t length = 0;
+  while (what[length]) length++;
+  for (int i = 0; i < 8; i++) digits[i] = "0123456789abcdef"[value >> (28 - 4 * i) & 15];
+  system_call(SYS_write, 2, (long)what, (long)length);
+  system_call(SYS_write, 2, (long)digits, sizeof digits);
+}
+
 static void ended(int signal_number, siginfo_t *info, void *context) {
   (void)info;
   mcontext_t *machine = &((ucontext_t *)context)->uc_mcontext;
   if (signal_number == SIGALRM) {
-    char line[] = "........ is the number of a case that does not end\n";
-    for (int i = 0; i < 8; i++) line[i] = "0123456789abcdef"[at >> (28 - 4 * i) & 15];
-    system_call(SYS_write, 2, (long)line, sizeof line - 1);
+    report("case ", at);
+    report(" does not end: EIP ", (uint32_t)machine->gregs[REG_EIP]);
+    report(" CS ", (uint32_t)machine->gregs[REG_CS]);
+    report(" ESP ", (uint32_t)machine->gregs[REG_ESP]);
+    report(" SS ", (uint32_t)machine->gregs[REG_SS]);
+    report(" ECX ", (uint32_t)machine->gregs[REG_ECX]);
     system_call(SYS_exit_group, 1, 0, 0);
   }
   if (started) {

@@ -98,6 +98,7 @@ if (batch.length > 0) runBatch(batch);
 host.close();
 
 for (const text of shown) console.log(text);
+for (const why of host.again) console.log(`a batch was run again: ${why}`);
 const all = [...tallies];
 const sum = (what: keyof Tally): number => all.reduce((total, [, tally]) => total + tally[what], 0);
 for (const [form, { cases: made, different }] of all)
