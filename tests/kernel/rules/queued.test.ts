@@ -1,4 +1,5 @@
 // Rules QL-01 to QL-20, QL-27, QL-29, QL-32 and QL-33: in-stack queued spin locks.
+// time limit: 300 s
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

@@ -1,4 +1,5 @@
 // Rules SL-01 to SL-16 and SL-30: ordinary spin locks.
+// time limit: 300 s
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
