@@ -1,7 +1,7 @@
 // What watches a machine and what explains an image: the trace, symbols, source lines, name by name.
 
 /** Code as lines for people. */
-export { bytesText, type CodeLine, codeLine, hex } from "./code.ts";
+export { bytesText, type Code, type CodeLine, codeAt, codeLine, hex } from "./code.ts";
 /** What a record says, as an object, as text, as JSON. */
 export { type Access, type DeliveryEvent, type InstructionEvent, readRecord, type TraceEvent } from "./event.ts";
 export { jsonLine } from "./json.ts";

@@ -33,6 +33,24 @@ test("disasm names symbols and lines of an image", () => {
   assert.not.match(stdout, /^start:/m);
 });
 
+test("disasm and asm tell the same as JSON", () => {
+  const lines = expect(0, "disasm", COUNTER, "--symbol", "main", "--json").stdout.trimEnd().split("\n");
+  const [, acquire] = lines.map((line) => JSON.parse(line));
+  const address = acquire.address.slice(2);
+  assert.equal(acquire, {
+    address: `0x${address}`,
+    symbol: "main+0x5",
+    bytes: acquire.bytes,
+    text: "lock bts dword [lock], 0x0",
+    source: "counter.ts:12",
+  });
+  assert.match(acquire.bytes, /^f0 0f ba 2d( [\da-f]{2}){4} 00$/);
+  const { listing, ...about } = json(0, "asm", COUNTER, "-o", "told.elf", "--listing");
+  const bytes = read("told.elf").length;
+  assert.equal(about, { program: COUNTER, output: "told.elf", format: "elf", bytes, entry: 0x100010 });
+  assert.is(listing, expect(0, "asm", COUNTER, "--listing").stdout);
+});
+
 test("disasm takes raw bytes, of 16 and of 32 bits", () => {
   const bytes = file("raw.bin", Uint8Array.of(0xb8, 0x34, 0x12, 0xcd, 0x10, 0x0f, 0xff));
   assert.match(

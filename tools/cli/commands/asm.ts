@@ -14,17 +14,29 @@ export const asm = command({
     o: { alias: "output", type: "string", requiresArg: true, describe: "The file to write" },
     flat: { type: "boolean", default: false, describe: "Write memory as it is, without headers and symbols" },
     listing: { type: "boolean", default: false, describe: "Print addresses, bytes, instructions and source lines" },
+    json: { type: "boolean", default: false, describe: "Print one JSON object, the listing inside" },
   },
   examples: [
     ["asm counter.ts -o counter.elf", "for QEMU, GRUB or ring0"],
     ["asm counter.ts --listing", "to look at"],
   ],
-  async run({ program, o, flat, listing }, host) {
+  async run({ program, o, flat, listing, json }, host) {
     const { image } = await readSubject(program);
     if (!image) throw new CommandError(`asm: ${program} is no program; FILE.ts with \`export default image\` would do`);
     if (o === undefined && !listing) throw new CommandError("asm: nothing to do; -o FILE, --listing or both would do");
-    if (o !== undefined) write(o, flat ? image.flat() : image.elf());
-    if (listing) host.out.write(image.listing());
+    const file = flat ? image.flat() : image.elf();
+    if (o !== undefined) write(o, file);
+    const text = listing ? image.listing() : undefined;
+    const about = {
+      program,
+      output: o,
+      format: flat ? "flat" : "elf",
+      bytes: file.length,
+      entry: image.entry,
+      listing: text,
+    };
+    if (json) host.out.write(`${JSON.stringify(about)}\n`);
+    else if (text !== undefined) host.out.write(text);
     return EXIT.ok;
   },
 });

@@ -1,6 +1,15 @@
 // `ring0 disasm`: the instructions of an image, by section and symbol, or of any bytes.
 import { isElf } from "#emulator";
-import { codeLine, type Range, readSections, type Section, type SymbolTable, symbolsOf } from "../../trace/index.ts";
+import {
+  bytesText,
+  codeAt,
+  codeLine,
+  type Range,
+  readSections,
+  type Section,
+  type SymbolTable,
+  symbolsOf,
+} from "../../trace/index.ts";
 import { rangeOfSymbol, readAddress, readRange } from "../address.ts";
 import { command } from "../command.ts";
 import { CommandError, EXIT } from "../exit.ts";
@@ -30,12 +39,13 @@ export const disasm = command({
     raw: { type: "boolean", default: false, describe: "Take an ELF file as raw bytes too" },
     symbol: { type: "string", requiresArg: true, describe: "Only this routine" },
     range: { type: "string", requiresArg: true, describe: "Only these addresses: START-END" },
+    json: { type: "boolean", default: false, describe: "One JSON object a line" },
   },
   examples: [
     ["disasm kernel.elf --symbol main", "one routine"],
     ["disasm boot.bin --base 0x7c00 --bits 16", "a boot sector"],
   ],
-  async run({ file, base, bits, raw, symbol, range }, host) {
+  async run({ file, base, bits, raw, symbol, range, json }, host) {
     const { bytes, name } = await readSubject(file);
     const isImage = isElf(bytes) && !raw;
     if (isImage && base !== undefined)
@@ -51,7 +61,7 @@ export const disasm = command({
         : undefined;
     const shown = only ? pieces.flatMap((piece) => within(piece, only)) : pieces;
     if (shown.length === 0) throw new CommandError(`${name}: no code there; ring0 info ${file} lists what there is`);
-    for (const piece of shown) host.out.write(text(piece, size, symbols));
+    for (const piece of shown) host.out.write((json ? jsonLines : text)(piece, size, symbols));
     return EXIT.ok;
   },
 });
@@ -82,4 +92,16 @@ function text({ name, address, bytes }: Piece, bits: 16 | 32, symbols: SymbolTab
     at += line.length;
   }
   return `${lines.join("\n")}\n`;
+}
+
+function jsonLines({ address, bytes }: Piece, bits: 16 | 32, symbols: SymbolTable): string {
+  let lines = "";
+  for (let at = 0; at < bytes.length; ) {
+    const code = codeAt(bytes.subarray(at), address + at, bits, symbols);
+    const linear = `0x${(address + at).toString(16).padStart(8, "0")}`;
+    const symbol = symbols.nameOf(address + at);
+    lines += `${JSON.stringify({ address: linear, symbol, ...code, bytes: bytesText(code.bytes) })}\n`;
+    at += code.bytes.length;
+  }
+  return lines;
 }
