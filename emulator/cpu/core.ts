@@ -106,7 +106,6 @@ export const CR0_NW = 0x20000000;
 export const CR0_CD = 0x40000000;
 export const CR0_PG = 0x80000000 | 0;
 export const CR4_TSD = 4;
-export const CR4_DE = 8;
 export const CR4_PSE = 0x10;
 export const CR4_PGE = 0x80;
 export const CR4_PCE = 0x100;

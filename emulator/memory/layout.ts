@@ -119,7 +119,6 @@ export const SHADOW_SS = 2;
 
 // --- devices, monitors ---
 export const DEVICE_BASE = 0x10000;
-export const DEVICE_SIZE = 0x8000;
 /** Byte offsets of each device's words. */
 export const IOAPIC_BASE = DEVICE_BASE;
 export const PIC_BASE = DEVICE_BASE + 0x400;
@@ -167,6 +166,4 @@ export function layoutOf(processors: number, ramSize: number): Layout {
 export const ATTRIBUTE_CODE = 1;
 export const ATTRIBUTE_PAGETABLE = 2;
 export const ATTRIBUTE_ROM = 4;
-export const ATTRIBUTE_WATCH = 8;
-export const ATTRIBUTE_COW = 16;
 export const ATTRIBUTE_DIRTY = 128;

@@ -1,6 +1,5 @@
 // What a command is about: an image file, or a program that makes one.
 import { readFileSync } from "node:fs";
-import { basename } from "node:path";
 import type { Image } from "#asm";
 import { CommandError } from "./exit.ts";
 import { importProgram, isProgram } from "./program.ts";
@@ -43,9 +42,4 @@ export function readBytes(file: string): Uint8Array {
           : `it cannot be read (${code})`;
     throw new CommandError(`${file}: ${why}`);
   }
-}
-
-/** The name of a file without its folder and ending. */
-export function stemOf(file: string): string {
-  return basename(file).replace(/\.[^.]*$/, "");
 }
