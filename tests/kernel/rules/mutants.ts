@@ -53,6 +53,7 @@ const { Next, Lock } = KLOCK_QUEUE_HANDLE.LockQueue;
 const Prcb = KPCR.PrcbData;
 const handOver = dword(eax, Lock);
 const LastLock = data("LastLock", 4);
+const RET = 0xc3;
 
 /** A kernel's routine with some instructions replaced. */
 const edited =
@@ -459,7 +460,7 @@ const free: readonly (readonly [rule: string, summary: string, change: (nt: Nt) 
     }),
   ],
   ["BC-01", "who stops second says so", edited(KiBugCheck, { instead: "jne" })],
-  ["BC-02", "nobody is frozen", edited(KiBugCheck, { instead: "call" })],
+  ["BC-02", "nobody is frozen", (nt) => nt.overwrite("KiFreezeOthers", "push ebx", [RET])],
 ];
 
 const checked: typeof free = [

@@ -11,17 +11,21 @@ const test = suite("rules of bug checks");
 const STOP = /^\*\*\* STOP: 0x([0-9A-F]{8}) \(0x[0-9A-F]{8}(?:, 0x[0-9A-F]{8}){3}\)\r$/gm;
 
 for (const processors of [2, 3, 4])
-  test(`BC-01: of bug checks on ${processors} processors at once one is shown, the first, in its exact form`, () => {
+  test(`BC-01: of bug checks on ${processors} processors at once the first is shown, in its exact form`, () => {
     const nt = boot({ processors });
-    const [first, ...others] = nt.processors as [HarnessProcessor, ...HarnessProcessor[]];
-    for (const other of others) other.begin(KeBugCheckEx, 0x20 + other.number, 1, 2, 3, 4);
-    const stop = nt.bugCheckOf(() => first.call(KeBugCheckEx, 0x11, 0xa, 0xb, 0xc, 0xd));
+    const [late, ...others] = nt.processors as [HarnessProcessor, ...HarnessProcessor[]];
+    const winner = others.at(-1)!;
+    const owner = nt.addressOf("KiBugCheckOwner");
+    for (const processor of nt.processors) processor.begin(KeBugCheckEx, 0x20 + processor.number, 1, 2, 3, 4);
+    for (let step = 0; step < 100 && nt.dword(owner) === 0; step++) nt.machine.step(winner.number);
+    for (let step = 0; step < 100; step++) nt.machine.step(late.number);
+    assert.match(late.place, /^KiFreezeProcessor/);
+    const stop = nt.bugCheckOf(() => nt.run(() => false));
     assert.equal(
       [...stop.screen.matchAll(STOP)].map(([, code = ""]) => Number.parseInt(code, 16)),
-      [stop.code],
+      [0x20 + winner.number],
     );
-    assert.is(stop.code, stop.processor === 0 ? 0x11 : 0x20 + stop.processor);
-    assert.equal(stop.parameters, stop.processor === 0 ? [0xa, 0xb, 0xc, 0xd] : [1, 2, 3, 4]);
+    assert.equal([stop.code, stop.processor, ...stop.parameters], [0x20 + winner.number, winner.number, 1, 2, 3, 4]);
     assert.not.match(stop.screen, /within/);
   });
 
