@@ -96,7 +96,7 @@ function watchLock(marks: LockMarks, watch: Watch): Hooks {
 
   const enterInDpc = (processor: number): void => {
     if (dpcIsInside(processor)) return;
-    const owner = isInside(processor) ? processor : another(processor, isInside);
+    const owner = phase(processor) === INSIDE ? processor : another(processor, isInside);
     words.set(DPC_INSIDE + processor, DPC_IN);
     if (owner !== undefined)
       watch.violated("mutual exclusion", `P${processor}'s DPC is inside together with P${owner}`);

@@ -1,6 +1,6 @@
 // Scenarios that begin on a booted kernel: its image with the programs in it, and the machine when every processor is up.
 
-import { type Data, type Image, type Procedure, proc } from "#asm";
+import { type Address, type Data, type Image, type Procedure, proc } from "#asm";
 import { Machine, type Snapshot } from "#emulator";
 import type { SetupMemory, StackRange } from "#explore";
 import { KERNEL_STACK_SIZE, KiProcessors, KPROCESSOR, linkKernel } from "#kernel";
@@ -27,7 +27,7 @@ export interface BootedKernel {
   /** Stack pointers of the waiting processors. */
   readonly tops: readonly number[];
   /** The physical address of something in the image. */
-  physical(what: Procedure | Data): number;
+  physical(what: Procedure | Data | Address): number;
   /** The physical address of a processor's KPCR. */
   pcr(processor: number): number;
 }

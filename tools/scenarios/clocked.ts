@@ -1,6 +1,6 @@
 // What the clock's interrupt does in a scenario: it queues a DPC, each processor its own, and the DPC runs.
 
-import { type Assembler, al, byte, data, dword, eax, fs, type Procedure, proc } from "#asm";
+import { type Assembler, al, byte, data, dword, eax, esp, fs, type Procedure, proc } from "#asm";
 import type { Monitor, SetupMemory } from "#explore";
 import {
   CLOCK_VECTOR,
@@ -18,10 +18,10 @@ import type { BootedKernel } from "./booted.ts";
 const MOST_PROCESSORS = 8;
 const IMPORTANCE_SHIFT = 8;
 
-/** The DPC objects, and by processor how often they were queued and have run. */
+/** DPC objects, and how often each was queued and has run. With a clock, each processor has the one of its number. */
 export const ScenarioDpcs = data("ScenarioDpcs", MOST_PROCESSORS * KDPC.size);
-export const DpcInserts = data("DpcInserts", 4 * MOST_PROCESSORS);
-export const DpcRuns = data("DpcRuns", 4 * MOST_PROCESSORS);
+export const DpcInserts = data("DpcInserts", 2 * 4 * MOST_PROCESSORS);
+export const DpcRuns = DpcInserts.plus(4 * MOST_PROCESSORS);
 
 /** BOOLEAN stdcall (Vector, TrapFrame). Queue this processor's DPC. */
 export const ScenarioClock = proc("ScenarioClock", (a) => {
@@ -45,8 +45,8 @@ export const ScenarioClock = proc("ScenarioClock", (a) => {
 export function dpcRoutine(body: (a: Assembler) => void = () => {}): Procedure {
   return proc("ScenarioDpc", (a) => {
     body(a);
-    a.movzx(eax, byte(fs, KPCR.Number));
-    a.inc(dword(eax.times(4), DpcRuns));
+    a.mov(eax, dword(esp, 8)); // its context: where it counts
+    a.lock.inc(dword(eax)); // an object that is queued again while it runs may run in two places
     a.ret(16);
   });
 }
@@ -69,6 +69,7 @@ export function prepareDpc(
   const dpc = kernel.physical(ScenarioDpcs) + number * KDPC.size;
   memory.setDword(dpc, DpcObject | (importance << IMPORTANCE_SHIFT) | (target << 16));
   memory.setDword(dpc + KDPC.DeferredRoutine.offset, kernel.physical(routine) + KSEG0_BASE);
+  memory.setDword(dpc + KDPC.DeferredContext.offset, kernel.physical(DpcRuns) + 4 * number + KSEG0_BASE);
 }
 
 /** Every DPC that was queued has run, once for each time. */
@@ -87,4 +88,16 @@ export function dpcMonitor(kernel: BootedKernel, count: number): Monitor {
       },
     }),
   };
+}
+
+/** Queue a DPC, and count it where the answer is TRUE. */
+export function insertDpc(a: Assembler, number: number): void {
+  a.push(0);
+  a.push(0);
+  a.push(ScenarioDpcs.plus(number * KDPC.size));
+  a.call(KeInsertQueueDpc);
+  a.test(al, al);
+  a.jz(`inserted${number}`);
+  a.lock.inc(dword(DpcInserts, 4 * number));
+  a.label(`inserted${number}`);
 }

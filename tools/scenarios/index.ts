@@ -1,24 +1,33 @@
 // The built-in scenarios by name, as the command line asks for them.
 
 import type { Scenario, ScenarioOptions } from "#explore";
+import { dpcQueue } from "./dpc-queue.ts";
+import { haltWait, haltWaitMutants } from "./halt-wait.ts";
+import { idle } from "./idle.ts";
+import { dpcQueueMutants, idleMutants } from "./mutants/dpc-queue.ts";
 import { queuedLockMutants } from "./mutants/queued-lock.ts";
 import { raisingQueuedLockMutants } from "./mutants/raising-queued-lock.ts";
+import { raisingSpinLockMutants } from "./mutants/raising-spin-lock.ts";
 import { spinLockMutants } from "./mutants/spin-lock.ts";
-import type { Mutant } from "./mutants/variant.ts";
 import { queuedLock } from "./queued-lock.ts";
 import { raiseLower } from "./raise-lower.ts";
 import { raisingQueuedLock } from "./raising-queued-lock.ts";
+import { raisingSpinLock } from "./raising-spin-lock.ts";
 import { spinLock } from "./spin-lock.ts";
 
 interface Entry {
   readonly make: (options: ScenarioOptions) => Scenario;
-  readonly mutants: Readonly<Record<string, Mutant>>;
+  readonly mutants: Readonly<Record<string, { readonly summary: string }>>;
 }
 
 const entries: ReadonlyMap<string, Entry> = new Map([
   ["queued-lock", { make: queuedLock, mutants: queuedLockMutants }],
+  ["dpc-queue", { make: dpcQueue, mutants: dpcQueueMutants }],
+  ["halt-wait", { make: haltWait, mutants: haltWaitMutants }],
+  ["idle", { make: idle, mutants: idleMutants }],
   ["raise-lower", { make: raiseLower, mutants: {} }],
   ["raising-queued-lock", { make: raisingQueuedLock, mutants: raisingQueuedLockMutants }],
+  ["raising-spin-lock", { make: raisingSpinLock, mutants: raisingSpinLockMutants }],
   ["spin-lock", { make: spinLock, mutants: spinLockMutants }],
 ]);
 

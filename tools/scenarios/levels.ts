@@ -1,7 +1,8 @@
-// What must hold of a processor's level: level and task priority agree, and are what they should be at marked places.
+// What must hold of a processor's level: level and task priority agree, and are what they should be at marked places; and that
+// the kernel finds nothing wrong itself.
 
 import type { Monitor } from "#explore";
-import { KPCR, taskPriority } from "#kernel";
+import { KeBugCheckEx, KPCR, taskPriority } from "#kernel";
 import type { BootedKernel } from "./booted.ts";
 
 /** At each of these addresses of code, the level that the processor must have; and PASSIVE_LEVEL when all is over. */
@@ -18,9 +19,13 @@ export function levelMonitor(kernel: BootedKernel, levels: ReadonlyMap<number, n
         watch.violated("levels come back", `P${processor} has ${found} where its level is ${level}`);
       };
       return {
-        marks: new Map(
-          [...levels].map(([address, level]) => [address, (processor: number) => check(processor, level)]),
-        ),
+        marks: new Map<number, (processor: number) => void>([
+          ...[...levels].map(([address, level]) => [address, (processor: number) => check(processor, level)] as const),
+          [
+            kernel.image.addressOf(KeBugCheckEx),
+            (processor) => watch.violated("no bug check", `P${processor} finds the kernel broken and stops it`),
+          ],
+        ]),
         finished() {
           for (let processor = 0; processor < watch.processors; processor++) check(processor, last);
         },

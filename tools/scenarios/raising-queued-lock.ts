@@ -1,6 +1,6 @@
 // The queued lock taken from PASSIVE_LEVEL, while the clock may interrupt anywhere and queues a DPC.
 
-import { data, ecx, edx, esp, type Procedure } from "#asm";
+import { type Data, data, dword, ecx, edx, esp, type Procedure } from "#asm";
 import type { Monitor, Scenario, ScenarioOptions } from "#explore";
 import {
   KeAcquireInStackQueuedSpinLock,
@@ -19,6 +19,7 @@ const { LockQueue, OldIrql } = KLOCK_QUEUE_HANDLE;
 export function raisingQueuedLock(options: ScenarioOptions): Scenario {
   const spinLock = data("spinLock", 4);
   const mutant = options.mutant === undefined ? undefined : raisingQueuedLockMutants[options.mutant];
+  if (options.mutant === "P20") return belowStackPointer(spinLock, options);
   const acquire = mutant?.acquire ?? KeAcquireInStackQueuedSpinLock;
   const release = mutant?.release ?? KeReleaseInStackQueuedSpinLock;
   return kernelLockScenario(
@@ -45,6 +46,35 @@ export function raisingQueuedLock(options: ScenarioOptions): Scenario {
     options,
   );
 }
+
+/** The caller lowers ESP only when its handle, below it, is in the queue already: an interrupt before that writes over it. */
+function belowStackPointer(spinLock: Data, options: ScenarioOptions): Scenario {
+  return kernelLockScenario(
+    {
+      name: "raising-queued-lock",
+      lock: spinLock,
+      acquire(a) {
+        a.mov(ecx, spinLock);
+        a.lea(edx, dword(esp, -BELOW));
+        a.call(KeAcquireInStackQueuedSpinLock);
+        a.sub(esp, BELOW);
+      },
+      release(a) {
+        a.mov(ecx, esp);
+        a.call(KeReleaseInStackQueuedSpinLock);
+        a.add(esp, BELOW);
+      },
+      fifo: true,
+      handle: new Map(),
+      clocks: 1,
+      keepsDeadStack: true,
+    },
+    options,
+  );
+}
+
+/** Out of reach of what the routines themselves push. */
+const BELOW = 64;
 
 /** No DPC runs on a processor that has the lock. */
 function heldMonitor(kernel: BootedKernel, dpc: Procedure, handles: readonly number[]): Monitor {

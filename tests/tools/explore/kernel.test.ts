@@ -12,6 +12,11 @@ const VERIFIED = [
   ["raise-lower", 1, 1, 28],
   ["raise-lower", 2, 1, 82],
   ["raising-queued-lock", 2, 1, 12383],
+  ["raising-spin-lock", 2, 2, 5273],
+  ["raising-spin-lock", 3, 1, 7710],
+  ["dpc-queue", 2, 1, 45398],
+  ["idle", 2, 1, 401],
+  ["halt-wait", 1, 1, 7],
 ] as const;
 
 for (const [name, processors, rounds, states] of VERIFIED) {
@@ -26,6 +31,14 @@ const MUTANTS = [
   // scenario, mutant, processors, rounds, what is violated
   ["raising-queued-lock", "M6", 2, 1, "no DPC while the lock is held"],
   ["raising-queued-lock", "P11", 2, 1, "no DPC while the lock is held"],
+  ["raising-queued-lock", "P20", 2, 1, "no exception"],
+  ["raising-spin-lock", "P10", 1, 1, "progress"],
+  ["raising-spin-lock", "P11", 1, 1, "progress"],
+  ["dpc-queue", "P13", 2, 1, "progress"],
+  ["dpc-queue", "P14", 2, 1, "no exception"],
+  ["idle", "P15", 2, 1, "progress"],
+  ["halt-wait", "P16", 1, 1, "progress"],
+  ["halt-wait", "P17", 1, 1, "progress"],
 ] as const;
 
 for (const [name, mutant, processors, rounds, property] of MUTANTS) {

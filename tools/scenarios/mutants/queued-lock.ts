@@ -13,6 +13,20 @@ import { type Mutant, variant } from "./variant.ts";
 const { Next, Lock } = KLOCK_QUEUE_HANDLE.LockQueue;
 const lastLock = data("lastLock", 4);
 
+/** Links to its predecessor before it says that it waits. */
+const linksFirst = variant(
+  acquire,
+  { instead: "or", occurrence: 2 },
+  {
+    instead: "mov",
+    occurrence: 4,
+    write: (a) => {
+      a.mov(dword(eax, Next), edx);
+      a.or(dword(edx, Lock), LOCK_QUEUE_WAIT);
+    },
+  },
+);
+
 /** By name. M9 needs three processors to show itself, M13 two rounds. */
 export const queuedLockMutants: Readonly<Record<string, Mutant>> = {
   M1: {
@@ -21,18 +35,7 @@ export const queuedLockMutants: Readonly<Record<string, Mutant>> = {
   },
   M2: {
     summary: "acquire links to its predecessor before it says that it waits",
-    acquire: variant(
-      acquire,
-      { instead: "or", occurrence: 2 },
-      {
-        instead: "mov",
-        occurrence: 4,
-        write: (a) => {
-          a.mov(dword(eax, Next), edx);
-          a.or(dword(edx, Lock), LOCK_QUEUE_WAIT);
-        },
-      },
-    ),
+    acquire: linksFirst,
   },
   M3: {
     summary: "release frees the lock with a plain store, whoever has come in the meantime",
@@ -100,5 +103,13 @@ export const queuedLockMutants: Readonly<Record<string, Mutant>> = {
     reusesHandle: true,
     acquire: variant(acquire, { instead: "mov", occurrence: 1 }),
     release: variant(release, { instead: "mov", occurrence: 5 }),
+  },
+  P03: {
+    summary: "release gives up when somebody has joined the queue and not linked yet",
+    release: variant(release, { instead: "jnz", occurrence: 2 }),
+  },
+  P04: {
+    summary: "acquire links to its predecessor before it says that it waits (M2)",
+    acquire: linksFirst,
   },
 };

@@ -39,4 +39,5 @@ export const raisingQueuedLockMutants: Readonly<Record<string, Mutant>> = {
       a.ret();
     }),
   },
+  P20: { summary: "the caller's handle lies below its stack pointer until it is in the queue" },
 };

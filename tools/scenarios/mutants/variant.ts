@@ -19,8 +19,6 @@ export interface Mutant {
   readonly release?: Procedure;
   /** The caller releases before the last store of its section. */
   readonly releasesEarly?: boolean;
-  /** Handles are zero at the start and used again as they come back, instead of being full of garbage each time. */
-  readonly cleanHandles?: boolean;
   /** The caller leaves its handle as the release left it and uses it again: garbage would be another mistake. */
   readonly reusesHandle?: boolean;
   /** Inside, the caller takes another lock with another handle and gives it back. */
