@@ -14,6 +14,7 @@ import { raiseLower } from "./raise-lower.ts";
 import { raisingQueuedLock } from "./raising-queued-lock.ts";
 import { raisingSpinLock } from "./raising-spin-lock.ts";
 import { spinLock } from "./spin-lock.ts";
+import { twoLocks, twoLocksMutants } from "./two-locks.ts";
 
 interface Entry {
   readonly make: (options: ScenarioOptions) => Scenario;
@@ -29,6 +30,7 @@ const entries: ReadonlyMap<string, Entry> = new Map([
   ["raising-queued-lock", { make: raisingQueuedLock, mutants: raisingQueuedLockMutants }],
   ["raising-spin-lock", { make: raisingSpinLock, mutants: raisingSpinLockMutants }],
   ["spin-lock", { make: spinLock, mutants: spinLockMutants }],
+  ["two-locks", { make: twoLocks, mutants: twoLocksMutants }],
 ]);
 
 /** Names that `scenarioByName` knows. */

@@ -26,7 +26,7 @@ export const POISON = 0xdeadbee0;
 
 const STACK_BYTES = 64;
 /** Low, so that small memories hold it, and not page 0, so that null pointers hit nothing. */
-const BASE = 0x8000;
+export const BASE = 0x8000;
 
 /** The scenario of a lock, for so many processors and rounds. */
 export function lockScenario(use: LockUse, options: ScenarioOptions): Scenario {

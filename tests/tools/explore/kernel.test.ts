@@ -1,3 +1,4 @@
+// time limit: 300 s
 // The kernel's routines on the booted kernel, under every schedule with interrupts: verified, and broken variants found out.
 
 import { suite } from "uvu";

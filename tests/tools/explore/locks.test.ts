@@ -62,6 +62,7 @@ const MUTANTS = [
   ["queued-lock", "M13", 2, 2, "handles are left alone"],
   ["queued-lock", "P03", 2, 1, "progress"],
   ["queued-lock", "P04", 2, 1, "progress"],
+  ["two-locks", "P19", 2, 1, "progress"],
   ["spin-lock", "P01", 2, 1, "mutual exclusion"],
   ["spin-lock", "P02", 3, 1, "mutual exclusion"],
   ["spin-lock", "S1", 2, 1, "mutual exclusion"],
@@ -70,7 +71,7 @@ const MUTANTS = [
 ] as const;
 
 test("every mutant is among the cases below", () => {
-  for (const name of ["queued-lock", "spin-lock"]) {
+  for (const name of ["queued-lock", "spin-lock", "two-locks"]) {
     const tried = MUTANTS.filter(([lock]) => lock === name).map(([, mutant]) => mutant);
     assert.equal([...mutantsOf(name).keys()], tried);
   }
@@ -147,7 +148,7 @@ test("a bound that was met is a verdict of its own", () => {
 });
 
 const REQUESTS = [
-  ["no-lock", {}, /^no scenario "no-lock"; there are queued-lock, .*spin-lock$/],
+  ["no-lock", {}, /^no scenario "no-lock"; there are queued-lock, .*two-locks$/],
   ["queued-lock", { mutant: "M99" }, /^queued-lock has no mutant "M99"; it has M1, /],
   ["queued-lock", { mutant: "toString" }, /^queued-lock has no mutant "toString"/],
   ["spin-lock", { processors: 0 }, /^0 processors asked for; 1 to 8 will do$/],
