@@ -43,7 +43,9 @@ export class Draft implements Mutable<Fields> {
   readonly selectors: number[];
   eflags = 0;
   eip = 0;
-  /** Linear address of the memory operand. */
+  /** Offset of the memory operand in its segment, and its linear address. */
+  #offset = 0;
+  #stackOffset = 0;
   linear = 0;
   /** Registers (a bit each) whose value something relies on already. */
   #taken = 0;
@@ -137,7 +139,27 @@ export class Draft implements Mutable<Fields> {
     return (baseOf(selector) + offset) >>> 0;
   }
 
+  /** The memory operand lies at an offset: fills it. */
+  operand(offset: number, bytes: number): void {
+    this.#offset = offset;
+    this.linear = this.linearOf(this.operandSelector, offset);
+    this.fill(this.linear - 2, bytes + 4);
+    for (let i = 0; i < bytes; i += 2) this.fill(this.operandAt(i), 2);
+  }
+
+  /** Linear address of a part of the memory operand: 16-bit addresses wrap. */
+  operandAt(distance: number): number {
+    const offset = this.#offset + distance;
+    return this.linearOf(this.operandSelector, this.addressSize === 16 ? offset & 0xffff : offset);
+  }
+
   // --- the stack ---
+
+  /** Linear address of a slot of the stack just filled: 16-bit stacks wrap. */
+  stackAt(distance: number): number {
+    const offset = this.#stackOffset + distance;
+    return this.linearOf(this.selectors[SS]!, this.stackIsWide ? offset : offset & 0xffff);
+  }
 
   get stackIsWide(): boolean {
     return isWide(this.selectors[SS]!);
@@ -148,6 +170,7 @@ export class Draft implements Mutable<Fields> {
     const selector = this.selectors[SS]!;
     const bits = this.stackIsWide ? 32 : 16;
     const offset = dataOffset(this.random, selector, bits, bytes);
+    this.#stackOffset = offset;
     this.set(register, how === "push" ? offset + bytes : offset, bits);
     const linear = this.linearOf(selector, offset);
     this.fill(linear, bytes);

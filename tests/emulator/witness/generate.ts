@@ -171,8 +171,7 @@ export class Cases {
     }
     const offset = dataOffset(random, draft.operandSelector, draft.addressSize, bytes);
     const moves = form.mnemonic === "POP" ? draft.width : 0;
-    draft.linear = draft.linearOf(draft.operandSelector, offset);
-    draft.fill(draft.linear - 2, bytes + 4);
+    draft.operand(offset, bytes);
     draft.aim(prepareOffset(draft, offset), moves);
   }
 

@@ -31,8 +31,8 @@ const FETCH = 0x10;
 export class Host {
   readonly #directory = mkdtempSync(join(tmpdir(), "witness-"));
   readonly #program = join(this.#directory, "host");
-  /** Why batches had to be run again. */
-  readonly again: string[] = [];
+  /** Why batches of cases did not come to an end. */
+  readonly failures: string[] = [];
 
   /** Compiles the program. Throws where there is no compiler for 32-bit programs. */
   constructor() {
@@ -45,19 +45,20 @@ export class Host {
     rmSync(this.#directory, { recursive: true });
   }
 
-  /** What the program answers. A busy host has been seen to lose a process: it gets a second chance, and that is told. */
-  #execute(input: Uint8Array): Buffer {
+  /** What the program answers; undefined, and told, when it does not come to an end. */
+  #execute(input: Uint8Array): Buffer | undefined {
     try {
       return execFileSync(this.#program, [], { input, maxBuffer: 1 << 30, stdio: ["pipe", "pipe", "pipe"] });
     } catch (error) {
-      this.again.push(error instanceof Error ? error.message : String(error));
-      return execFileSync(this.#program, [], { input, maxBuffer: 1 << 30 });
+      this.failures.push(error instanceof Error ? error.message : String(error));
+      return undefined;
     }
   }
 
   /** Runs the cases in order, in one process, over an arena that begins as `arena` and is left as it ends. */
-  run(cases: readonly Case[], arena: Uint8Array): Outcome[] {
+  run(cases: readonly Case[], arena: Uint8Array): Outcome[] | undefined {
     const said = this.#execute(encode(cases, arena));
+    if (said === undefined) return undefined;
     const words = new Int32Array(said.buffer.slice(said.byteOffset, said.byteOffset + said.length));
     let at = 0;
     const outcomes = cases.map((one) => {

@@ -53,11 +53,11 @@ export function prepareImplicit(draft: Draft): void {
     case "RETF":
     case "IRET":
     case "IRETD": {
-      const at = draft.stack((form.mnemonic === "RETF" ? 2 : 3) * width, "pop");
+      draft.stack((form.mnemonic === "RETF" ? 2 : 3) * width, "pop");
       const to = codeSelector(draft);
-      draft.poke(at, width, codeOffset(random, to, width));
-      draft.poke(at + width, 2, to);
-      if (form.mnemonic !== "RETF") draft.poke(at + 2 * width, width, flagImage(draft));
+      draft.poke(draft.stackAt(0), width, codeOffset(random, to, width));
+      draft.poke(draft.stackAt(width), 2, to);
+      if (form.mnemonic !== "RETF") draft.poke(draft.stackAt(2 * width), width, flagImage(draft));
       break;
     }
     case "LEAVE":
@@ -185,7 +185,7 @@ export function prepareOperands(draft: Draft): void {
       if (first.startsWith("m16:")) {
         const to = codeSelector(draft);
         draft.poke(draft.linear, width, codeOffset(random, to, width));
-        draft.poke(draft.linear + width, 2, to);
+        draft.poke(draft.operandAt(width), 2, to);
       } else if (first.startsWith("r/m")) setOperand(draft, width, codeOffset(random, draft.selectors[CS]!, width));
       break;
     case "LDS":
@@ -193,7 +193,7 @@ export function prepareOperands(draft: Draft): void {
     case "LSS":
     case "LFS":
     case "LGS":
-      draft.poke(draft.linear + width, 2, selector(random));
+      draft.poke(draft.operandAt(width), 2, selector(random));
       break;
     case "MOV":
       if (first === "Sreg") setOperand(draft, 2, selector(random));

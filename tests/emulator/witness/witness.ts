@@ -37,6 +37,7 @@ const byRule = new Map<string, number>();
 const shown: string[] = [];
 const kept: [Case, Outcome][] = [];
 let apart = 0;
+let lost = 0;
 
 const random = new Random(Number(option("--seed") ?? 1));
 const cases = new Cases(random);
@@ -80,6 +81,10 @@ function judge(one: Case, theirs: Outcome): void {
 function runBatch(batch: readonly Case[]): void {
   ours.load(arena);
   const outcomes = host.run(batch, arena);
+  if (outcomes === undefined) {
+    lost++;
+    return;
+  }
   for (const [i, one] of batch.entries()) judge(one, outcomes[i]!);
   apart += ours.distance(arena);
 }
@@ -98,7 +103,7 @@ if (batch.length > 0) runBatch(batch);
 host.close();
 
 for (const text of shown) console.log(text);
-for (const why of host.again) console.log(`a batch was run again: ${why}`);
+for (const why of host.failures) console.log(`a batch did not end: ${why}`);
 const all = [...tallies];
 const sum = (what: keyof Tally): number => all.reduce((total, [, tally]) => total + tally[what], 0);
 for (const [form, { cases: made, different }] of all)
@@ -115,6 +120,6 @@ console.log(
 );
 if (inMemory.length > 0) console.log(`${inMemory.length} forms in memory, each with at least ${least} page faults`);
 for (const [form, tally] of few) console.log(`${form.syntax}: ${tally.pageFaults} page faults of ${tally.cases} cases`);
-console.log(`${sum("different")} differ by no rule; ${apart} bytes of memory apart`);
+console.log(`${sum("different")} differ by no rule; ${apart} bytes of memory apart; ${lost} batches lost`);
 if (words.includes("--record")) record(kept);
-process.exitCode = sum("different") === 0 && apart === 0 ? 0 : 1;
+process.exitCode = sum("different") + apart + lost === 0 ? 0 : 1;
