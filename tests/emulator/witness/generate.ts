@@ -19,7 +19,7 @@ const DIRECTION = 0x400;
 const STRIDE = 48;
 
 /** How many bytes an instruction reads or writes at its memory operand; 0 where it only forms the address. */
-export function operandBytes(form: Form): number {
+function operandBytes(form: Form): number {
   const at = form.roles.findIndex((role) => role === "rm" || role === "moffs");
   const spec = form.operands[at];
   if (spec === undefined || form.access[at] === "") return 0;
