@@ -18,6 +18,8 @@ import { type LockUse, lockProgram, placesOf } from "./lock-scenario.ts";
 export interface KernelLockUse extends LockUse {
   /** How many processors the clock interrupts, once each: the first ones. All, unless given. */
   readonly clocks?: number;
+  /** The level at which a processor takes the lock, and to which it comes back; PASSIVE_LEVEL, unless given. */
+  level?(processor: number): number;
   /** The DPC takes the lock too. */
   readonly dpc?: {
     acquire(a: Assembler): void;
@@ -84,7 +86,7 @@ export function kernelLockScenario(use: KernelLockUse, options: ScenarioOptions)
     },
     monitors: [
       lockMonitor(marks),
-      levelMonitor(kernel, new Map([[marks.released, 0]])),
+      levelMonitor(kernel, new Map([[marks.released, use.level ?? 0]]), use.level),
       dpcMonitor(kernel, processors),
       ...(use.monitors?.(kernel, dpc, handles) ?? []),
     ],

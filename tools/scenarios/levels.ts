@@ -5,13 +5,17 @@ import type { Monitor } from "#explore";
 import { KeBugCheckEx, KPCR, taskPriority } from "#kernel";
 import type { BootedKernel } from "./booted.ts";
 
+/** One for all processors, or one by processor. */
+type Level = number | ((processor: number) => number);
+
 /** At each of these addresses of code, the level that the processor must have; and PASSIVE_LEVEL when all is over. */
-export function levelMonitor(kernel: BootedKernel, levels: ReadonlyMap<number, number>, last = 0): Monitor {
+export function levelMonitor(kernel: BootedKernel, levels: ReadonlyMap<number, Level>, last: Level = 0): Monitor {
   return {
     words: 0,
     demands: {},
     watch(watch) {
-      const check = (processor: number, level: number): void => {
+      const check = (processor: number, wanted: Level): void => {
+        const level = typeof wanted === "number" ? wanted : wanted(processor);
         const irql = watch.dword(kernel.pcr(processor) + KPCR.Irql.offset) & 0xff;
         const priority = watch.taskPriority(processor);
         if (irql === level && priority === taskPriority(level)) return;

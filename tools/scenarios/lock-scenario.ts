@@ -15,6 +15,8 @@ export interface LockUse {
   readonly releasesEarly?: boolean;
   /** A handle begins as zeros and is not filled with garbage between two acquisitions. */
   readonly reusesHandle?: boolean;
+  /** What each processor does first, on a booted kernel. */
+  prepare?(a: Assembler): void;
   /** Processors enter in the order in which they first write the lock's word. */
   readonly fifo: boolean;
   /** What each processor brings along for an acquisition, on its stack: names of its doublewords by offset. */
@@ -89,6 +91,7 @@ export function lockProgram(use: LockUse, section: Data, rounds: number, booted 
       a.sub(esp, use.handle.size * 4);
       for (const offset of use.handle.keys()) a.mov(dword(esp, offset), POISON);
     }
+    use.prepare?.(a);
     a.mov(ebx, rounds);
     a.label("acquire");
     use.acquire(a);

@@ -1,12 +1,15 @@
 // The ordinary spin lock taken from PASSIVE_LEVEL, and by a DPC that the clock queues.
 
-import { data, ecx, edx } from "#asm";
+import { type Assembler, byte, data, ecx, edx, fs } from "#asm";
 import type { Scenario, ScenarioOptions } from "#explore";
 import {
+  DISPATCH_LEVEL,
   KefAcquireSpinLockAtDpcLevel,
   KefReleaseSpinLockFromDpcLevel,
   KfAcquireSpinLock,
+  KfRaiseIrql,
   KfReleaseSpinLock,
+  KPCR,
   PASSIVE_LEVEL,
 } from "#kernel";
 import { kernelLockScenario } from "./kernel-lock.ts";
@@ -34,6 +37,9 @@ export function raisingSpinLock(options: ScenarioOptions): Scenario {
         a.mov(edx, PASSIVE_LEVEL);
         a.call(release);
       },
+      ...(options.mutant === "P09"
+        ? { prepare: raiseOdd, level: (processor: number) => (processor % 2) * DISPATCH_LEVEL }
+        : {}),
       fifo: false,
       handle: new Map(),
       clocks: 1,
@@ -50,4 +56,12 @@ export function raisingSpinLock(options: ScenarioOptions): Scenario {
     },
     options,
   );
+}
+
+/** Every other processor is at DISPATCH_LEVEL already. */
+function raiseOdd(a: Assembler): void {
+  a.movzx(ecx, byte(fs, KPCR.Number));
+  a.and(ecx, 1);
+  a.shl(ecx, 1); // DISPATCH_LEVEL
+  a.call(KfRaiseIrql);
 }

@@ -4,7 +4,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { explore, readFailure, replay, writeFailure } from "#explore";
-import { scenarioByName } from "../../../tools/scenarios/index.ts";
+import { mutantsOf, scenarioByName } from "../../../tools/scenarios/index.ts";
 
 const test = suite("the kernel under every schedule with interrupts");
 
@@ -33,6 +33,7 @@ const MUTANTS = [
   ["raising-queued-lock", "M6", 2, 1, "no DPC while the lock is held"],
   ["raising-queued-lock", "P11", 2, 1, "no DPC while the lock is held"],
   ["raising-queued-lock", "P20", 2, 1, "no exception"],
+  ["raising-spin-lock", "P09", 2, 1, "levels come back"],
   ["raising-spin-lock", "P10", 1, 1, "progress"],
   ["raising-spin-lock", "P11", 1, 1, "progress"],
   ["dpc-queue", "P13", 2, 1, "progress"],
@@ -41,6 +42,13 @@ const MUTANTS = [
   ["halt-wait", "P16", 1, 1, "progress"],
   ["halt-wait", "P17", 1, 1, "progress"],
 ] as const;
+
+test("every mutant is among the cases below", () => {
+  for (const name of new Set(VERIFIED.map(([scenario]) => scenario))) {
+    const tried = MUTANTS.filter(([scenario]) => scenario === name).map(([, mutant]) => mutant);
+    assert.equal([...mutantsOf(name).keys()], tried);
+  }
+});
 
 for (const [name, mutant, processors, rounds, property] of MUTANTS) {
   test(`${name} ${mutant} is violated at ${processors}x${rounds}, and its failure replays`, () => {
