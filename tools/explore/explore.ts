@@ -80,10 +80,13 @@ const CONFIRMATION = 4;
 const CONFIRMATION_LEAST = 100_000;
 
 /** A proof that could not have failed is none. */
-function demandEvidence({ name, monitors }: Scenario, { evidence }: Execution): void {
+function demandEvidence({ name, monitors, processors }: Scenario, { evidence }: Execution): void {
   for (const { demands } of monitors)
-    for (const [demand, complaint] of Object.entries(demands))
+    for (const [demand, complaint] of Object.entries(demands)) {
+      if (processors === 1)
+        throw new ScenarioError(`${name}: a single processor contends with nobody, which proves nothing`);
       if (!evidence.has(demand)) throw new ScenarioError(`${name}: ${complaint}`);
+    }
 }
 
 /** For each property that does not hold the simplest schedule on which it fails. */

@@ -42,11 +42,13 @@ test("a search that meets its bound says so, exit code 3", () => {
 test("a scenario that never contends is an error, exit code 4", () => {
   const { stdout, stderr } = expect(4, "explore", "queued-lock", "--processors", "1");
   assert.is(stdout, "");
-  assert.match(stderr, /^ring0: queued-lock: .* nothing[^\n]*\n$/);
+  assert.match(stderr, /^ring0: queued-lock: a single processor contends with nobody[^\n]*\n$/);
 });
 
 test("--list names scenarios and mutants", () => {
-  assert.match(expect(0, "explore", "--list").stdout, /^queued-lock\n(?: +--mutant M\d+ .*\n)+spin-lock\n/);
+  const { stdout } = expect(0, "explore", "--list");
+  assert.match(stdout, /^queued-lock\n(?: +--mutant [MP]\d+ .*\n)+\w/);
+  assert.match(stdout, /^spin-lock\n +--mutant P01 /m);
 });
 
 test.run();
