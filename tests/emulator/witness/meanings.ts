@@ -76,10 +76,6 @@ export function prepareImplicit(draft: Draft): void {
     case "JECXZ":
       if (random.chance(70)) draft.set(ECX, random.below(3), random.chance(50) ? 16 : 32);
       break;
-    case "CMPXCHG8B":
-      draft.take(EAX);
-      draft.take(EDX);
-      break;
   }
   if (form.repeatable) prepareString(draft);
 }
@@ -160,9 +156,10 @@ export function prepareOperands(draft: Draft): void {
       if (random.chance(50)) draft.setPart(EAX, operandSize(first), operandValue(draft, operandSize(first)));
       break;
     case "CMPXCHG8B":
+      // The registers may hold the address already: memory is made equal to them, or nearly.
       if (random.chance(50)) {
-        draft.registers[EAX] = random.chance(20) ? draft.registers[EAX]! : draft.peek(draft.linear, 4);
-        draft.registers[EDX] = random.chance(20) ? draft.registers[EDX]! : draft.peek(draft.linear + 4, 4);
+        draft.poke(draft.linear, 4, draft.registers[EAX]!);
+        if (random.chance(80)) draft.poke(draft.linear + 4, 4, draft.registers[EDX]!);
       }
       break;
     case "BOUND":
