@@ -171,6 +171,8 @@ export class CodeCache {
       const flat = instruction.addressSize === 32 && segment !== CS && (key & keyFlat(segment)) !== 0;
       if (!flat) code[p + F.F_MODE] = 1 + segment + (instruction.addressSize === 16 ? F.MODE_16 : 0);
     }
+    if (form.mnemonic === "POP" && instruction.memory && instruction.base === L.R_ESP && (key & KEY_STACK) === 0)
+      code[p + F.F_MODE] = 1 + instruction.segment + F.MODE_POP;
     code[p + F.F_OFFSET] = offset;
     code[p + F.F_LENGTH] = instruction.length;
     const special = ((key & KEY_STACK) === 0 ? F.SPECIAL_STACK : 0) | ((key & keyFlat(CS)) === 0 ? F.SPECIAL_CODE : 0);

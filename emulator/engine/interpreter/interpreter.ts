@@ -544,7 +544,8 @@ export class Interpreter {
       i32: core.i32,
       segmented: (p, offset, width, write) => {
         const mode = code[p + F.F_MODE];
-        const effective = (mode & F.MODE_16) !== 0 ? offset & 0xffff : offset;
+        const wraps = (mode & F.MODE_POP) !== 0 && !stackIsWide() && (core.word(L.R_ESP) & 0xffff) + width > 0xffff;
+        const effective = (mode & F.MODE_16) !== 0 ? offset & 0xffff : wraps ? (offset - 0x10000) | 0 : offset;
         return linearAddress(core, (mode & 0xff) - 1, effective, width, write !== 0);
       },
       read8: (a) => linear.read8(a),

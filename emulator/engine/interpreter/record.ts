@@ -18,6 +18,8 @@ export const F_SCALE = 7;
 /** 0: flat 32-bit address, nothing to check; else 1 + segment, plus MODE_16 for 16-bit addressing. */
 export const F_MODE = 8;
 export const MODE_16 = 0x100;
+/** POP to memory at [ESP]: the pointer is already raised in the address, and wraps at 64 KiB on a 16-bit stack. */
+export const MODE_POP = 0x200;
 /** Offset of the instruction in its page, and its length. */
 export const F_OFFSET = 9;
 export const F_LENGTH = 10;
