@@ -103,6 +103,8 @@ export interface RunResult {
 export interface RunLimits {
   /** Total instructions, all processors together, counted from power-on. */
   readonly maxInstructions?: number;
+  /** Slices from here on; one that a device's due time cuts in two counts as two. Ends a run as a spent budget does. */
+  readonly maxSlices?: number;
 }
 
 /** How one step went. */
@@ -353,8 +355,9 @@ export class Machine {
   run(limits: RunLimits = {}): RunResult {
     const { core, board, interpreter } = this;
     const { f64, i32, g } = core;
-    const maxInstructions = limits.maxInstructions ?? Number.POSITIVE_INFINITY;
+    const { maxInstructions = Number.POSITIVE_INFINITY, maxSlices = Number.POSITIVE_INFINITY } = limits;
     let total = this.totalRetired();
+    let slices = 0;
     this.ended = null;
     interpreter.forgetModes();
     g[G_STATUS] = STATUS_OK;
@@ -370,7 +373,7 @@ export class Machine {
         board.fireDue(now);
         continue;
       }
-      if (total >= maxInstructions) {
+      if (total >= maxInstructions || slices >= maxSlices) {
         this.ended = { reason: "budget" };
         break;
       }
@@ -386,6 +389,7 @@ export class Machine {
       this.sliceEnd = now + budget;
       interpreter.select(processor);
       const used = this.execute(budget);
+      slices++;
       total += used;
       f64[L.CLOCK >> 3] = now + used;
       f64[(L.PROCESSOR_TIME + processor * L.PROCESSOR_TIME_SIZE + L.T_RETIRED) >> 3] += used;

@@ -68,6 +68,16 @@ test("a run in pieces of 1000 instructions ends as one at once", () => {
   }
 });
 
+test("a run slice by slice ends as one at once", () => {
+  for (const { name, boot } of guests) {
+    const machine = boot();
+    let slices = 0;
+    while (machine.run({ maxSlices: 1 }).reason === "budget") slices++;
+    assert.ok(slices > 10, name);
+    assert.is(machine.hash(), end(boot()).split(": ")[1], name);
+  }
+});
+
 test("a run in pieces of random sizes, hashed now and then, passes through the same states", () => {
   const random = new Random(1);
   for (const { name, boot } of guests) {
