@@ -60,7 +60,7 @@ export function link(main: Procedure, options: LinkOptions = {}): Image {
     ),
     symbols: parts.flatMap((part) => symbolsOf(part, addresses)),
     lines: parts.flatMap((part) => linesOf(part, addresses)),
-    addressOf: (symbol) => addresses.of(symbol, callSite(Image.prototype.addressOf)),
+    addressOf: (symbol) => addresses.of(symbol, () => callSite(Image.prototype.addressOf)),
     has: (symbol) => addresses.has(symbol),
   });
 }
@@ -152,6 +152,10 @@ function alignUp(address: number, align: number): number {
   return Math.ceil(address / align) * align;
 }
 
+function placeOf(site: Site | (() => Site)): Site {
+  return typeof site === "function" ? site() : site;
+}
+
 /** What each symbol's address came to be. */
 class Addresses {
   readonly #placed: ReadonlyMap<Procedure | Data, number>;
@@ -169,19 +173,19 @@ class Addresses {
     return this.#placed.has(symbol) || this.#against?.has(symbol) === true;
   }
 
-  /** The address of a symbol; `site` is who asks, for the error. */
-  of(symbol: LinkSymbol, site: Site): number {
+  /** The address of a symbol; `site` is who asks, for the error: a place, or how to find it, which takes its time. */
+  of(symbol: LinkSymbol, site: Site | (() => Site)): number {
     const owner = symbol instanceof Label ? symbol.procedure : symbol;
     const address = this.#placed.get(owner);
     if (address === undefined && this.#against?.has(owner)) return this.#against.addressOf(symbol);
     if (address === undefined)
-      throw new AssemblyError(site, `${symbol.name} is not in the image: nothing refers to it`);
+      throw new AssemblyError(placeOf(site), `${symbol.name} is not in the image: nothing refers to it`);
     if (!(symbol instanceof Label)) return address;
     const labels = this.#labels.get(owner);
     const offset = labels?.get(symbol.label);
     if (offset !== undefined) return address + offset;
     const known = [...(labels?.keys() ?? [])].join(", ") || "none";
-    throw new AssemblyError(site, `no label "${symbol.label}" in ${owner.name}; its labels: ${known}`);
+    throw new AssemblyError(placeOf(site), `no label "${symbol.label}" in ${owner.name}; its labels: ${known}`);
   }
 
   sum({ symbol, less, addend }: Address, site: Site): number {

@@ -96,9 +96,12 @@ export class Nt implements ByteStore {
   readonly image: Image;
   readonly #images: Image[];
   readonly processors: readonly HarnessProcessor[];
+  /** Where processors are between calls. */
+  readonly thread: number;
   /** Every routine of the kernel's library, by name. */
   readonly routines = routinesByName as Record<KernelRoutine, Procedure>;
   readonly #serial: readonly number[];
+  readonly #bugCheckEntry: number;
   #nextCode: number;
   #nextMemory = MEMORY;
   #names = 0;
@@ -108,6 +111,8 @@ export class Nt implements ByteStore {
     this.#machine = machine;
     this.image = image;
     this.#images = [image, harness];
+    this.thread = harness.addressOf(HarnessThread);
+    this.#bugCheckEntry = this.addressOf("KiBugCheck");
     this.#nextCode = endOf(harness);
     this.#serial = serial;
     this.processors = machine.processors.map(({ number }) => new HarnessProcessor(this, number));
@@ -198,11 +203,6 @@ export class Nt implements ByteStore {
       if (name) return name;
     }
     return hex(address);
-  }
-
-  /** Where processors are between calls. */
-  get thread(): number {
-    return this.addressOf(HarnessThread);
   }
 
   isThread(eip: number): boolean {
@@ -392,10 +392,6 @@ export class Nt implements ByteStore {
       Array.from({ length: 7 }, (_, index) => this.dword(at + 4 * index)),
       this.screen,
     );
-  }
-
-  get #bugCheckEntry(): number {
-    return this.addressOf("KiBugCheck");
   }
 
   /** The bug check that an action ends in. Throws if it ends otherwise. */
