@@ -60,9 +60,9 @@ function runProgram(): boolean {
   return run(queuedLock, {}).includes(`TOTAL ${expected} expected ${expected}`);
 }
 
-/** Every schedule of two processors that take the lock twice each. */
-function prove(): boolean {
-  const scenario = scenarioByName("queued-lock", { processors: 2, rounds: 2 });
+/** Every schedule of two processors that take the lock, by its forms for DISPATCH_LEVEL or, with interrupts, by those that raise. */
+function prove(name: string, rounds: number): boolean {
+  const scenario = scenarioByName(name, { processors: 2, rounds });
   const verdict = explore(scenario, { model: "sc" });
   say(indented(verdictText(verdict, scenario)));
   return verdict.verdict === "verified";
@@ -88,8 +88,11 @@ const results = [
     `A queued spin lock on ${PROCESSORS} processors, ${ROUNDS.toLocaleString("en")} acquisitions each`,
     runProgram,
   ),
-  part(3, "The same routines on every schedule of 2 processors x 2 acquisitions", prove),
-  part(4, `A broken variant: ${mistake}`, breakIt),
+  part(3, "The same routines on every schedule of 2 processors x 2 acquisitions", () => prove("queued-lock", 2)),
+  part(4, "From PASSIVE_LEVEL, with a clock interrupt and its DPC anywhere on each processor", () =>
+    prove("raising-queued-lock", 1),
+  ),
+  part(5, `A broken variant: ${mistake}`, breakIt),
 ];
 const isRight = results.every((result) => result);
 say(isRight ? "All as it should be. Next: npx ring0 --help, and README.md.\n" : "Something is not as it should be.\n");
