@@ -196,11 +196,14 @@ export class Core {
   }
 
   setSegment(segment: number, selector: number, base: number, limit: number, attributes: number): void {
+    const { i32 } = this;
     const at = this.g[G_CPU] + L.R_SEGMENTS + segment * L.SEGMENT_WORDS;
-    this.i32[at + L.S_SELECTOR] = selector;
-    this.i32[at + L.S_BASE] = base;
-    this.i32[at + L.S_LIMIT] = limit;
-    this.i32[at + L.S_ATTRIBUTES] = attributes;
+    i32[at + L.S_SELECTOR] = selector;
+    // Nothing is derived from the selector, and most loads give a register what it has.
+    if (i32[at + L.S_BASE] === base && i32[at + L.S_LIMIT] === limit && i32[at + L.S_ATTRIBUTES] === attributes) return;
+    i32[at + L.S_BASE] = base;
+    i32[at + L.S_LIMIT] = limit;
+    i32[at + L.S_ATTRIBUTES] = attributes;
     this.g[G_MODE_CHANGED] = 1;
   }
 

@@ -29,7 +29,8 @@ export const PRESENT = 0x8000;
 /** D of a code segment, B of a stack: 32 bits. */
 export const BIG = 0x400000;
 const GRANULARITY = 0x800000;
-const ATTRIBUTES = 0x00f0ff00;
+/** The bits that a segment register keeps. */
+export const ATTRIBUTES = 0x00f0ff00;
 
 // Types of system descriptors: bits 8..11 of the high dword (table 3-2).
 export const TSS16_AVAILABLE = 1;
@@ -56,12 +57,15 @@ export interface Descriptor {
   readonly high: number;
 }
 
-export const baseOf = (d: Descriptor): number => (d.low >>> 16) | ((d.high & 0xff) << 16) | (d.high & 0xff000000);
-/** In bytes, an int32 to be read as unsigned. */
-export function limitOf(d: Descriptor): number {
-  const limit = (d.low & 0xffff) | (d.high & 0xf0000);
-  return (d.high & GRANULARITY) !== 0 ? (limit << 12) | 0xfff : limit;
+/** Base and limit (in bytes, an int32 to be read as unsigned) that a descriptor's two dwords tell. */
+export const baseFrom = (low: number, high: number): number =>
+  (low >>> 16) | ((high & 0xff) << 16) | (high & 0xff000000);
+export function limitFrom(low: number, high: number): number {
+  const limit = (low & 0xffff) | (high & 0xf0000);
+  return (high & GRANULARITY) !== 0 ? (limit << 12) | 0xfff : limit;
 }
+export const baseOf = (d: Descriptor): number => baseFrom(d.low, d.high);
+export const limitOf = (d: Descriptor): number => limitFrom(d.low, d.high);
 export const dplOf = (high: number): number => (high >>> 13) & 3;
 export const rplOf = (selector: number): number => selector & 3;
 export const systemTypeOf = (high: number): number => (high >>> 8) & 15;
@@ -163,6 +167,7 @@ export const setNullSegment = (core: Core, segment: number, selector: number): v
 
 /** The privilege level changes with the stack segment; whoever cares about CPL looks again. */
 export function setCpl(core: Core, cpl: number): void {
+  if (cpl === core.word(R_CPL)) return;
   core.setWord(R_CPL, cpl);
   core.g[G_MODE_CHANGED] = 1;
 }

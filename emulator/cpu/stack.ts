@@ -13,6 +13,7 @@ import {
   R_EFLAGS,
   R_ESI,
   R_ESP,
+  R_NMI_MASKED,
   R_SHADOW,
   S_ATTRIBUTES,
   S_SELECTOR,
@@ -178,6 +179,13 @@ export function loadFlags(core: Core, image: number, mask: number): void {
   const flags = (old & ~mask) | (image & mask);
   core.setEflags(flags);
   if ((flags & ~old & IF) !== 0 || (flags & TF) !== 0) core.stopAfterThis();
+}
+
+/** IRET lets NMIs in again; one that waited comes at the next boundary. */
+export function endNmi(core: Core): void {
+  if (core.word(R_NMI_MASKED) === 0) return;
+  core.setWord(R_NMI_MASKED, 0);
+  core.stopAfterThis();
 }
 
 /**

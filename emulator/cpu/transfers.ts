@@ -1,9 +1,10 @@
 // Far transfers: JMP, CALL and RET between code segments, and IRET. Intel SDM vol. 3A, 5.8 and 6.12; vol. 2.
 import type { Instruction } from "../isa/instruction.ts";
 import { CS, DS, ES, FS, GS, SS } from "../isa/operands.ts";
-import { R_CPL, R_EFLAGS, R_EIP, R_ESP, R_NMI_MASKED, S_ATTRIBUTES, S_LIMIT, S_SELECTOR } from "../memory/layout.ts";
+import { R_CPL, R_EFLAGS, R_EIP, R_ESP, S_ATTRIBUTES, S_LIMIT, S_SELECTOR } from "../memory/layout.ts";
 import { type Core, GP, JUMPED, NEXT, NP, NT, VIF, VIP, VM } from "./core.ts";
 import { type FarPointer, farPointer, nextEip, operandWidth } from "./operands.ts";
+import { returnInRing } from "./samering.ts";
 import {
   CALL_GATE16,
   CALL_GATE32,
@@ -37,6 +38,7 @@ import {
   checkPushes,
   checksAlignment,
   commitPushes,
+  endNmi,
   flagsLoadable,
   loadFlags,
   moveStackPointer,
@@ -99,6 +101,7 @@ export function returnFromInterrupt(core: Core, instruction: Instruction): numbe
     core.notImplemented("task switch");
     return NEXT;
   }
+  if (width === 4 && isProtected(core) && returnInRing(core)) return JUMPED;
   const flags = readStack(core, 2 * width, width);
   if (faulted(core)) return NEXT;
   const selector = readStack(core, width, width) & 0xffff;
@@ -109,7 +112,7 @@ export function returnFromInterrupt(core: Core, instruction: Instruction): numbe
     if (!inRealLimit(core, offset)) return NEXT;
     moveStackPointer(core, 3 * width);
     loadFlags(core, flags, flagsLoadable(core, width));
-    core.setWord(R_NMI_MASKED, 0);
+    endNmi(core);
     return goReal(core, { selector, offset });
   }
   if (width === 4 && (flags & VM) !== 0 && core.word(R_CPL) === 0) {
@@ -153,7 +156,7 @@ function returnProtected(
 
   if (flags !== undefined) {
     loadFlags(core, flags, mask);
-    core.setWord(R_NMI_MASKED, 0);
+    endNmi(core);
   }
   if (stack === undefined) moveStackPointer(core, frame);
   else {

@@ -290,7 +290,6 @@ export class Interpreter {
     deliver(core, vector, "external", undefined);
     if (core.g[G_STATUS] === STATUS_EXCEPTION) this.exception();
     else this.countDelivery();
-    core.g[G_MODE_CHANGED] = 1;
   }
 
   /** Charges a tick for every so many deliveries without an instruction between them. */
@@ -317,7 +316,6 @@ export class Interpreter {
     if (deliverException(core) === "shutdown") core.setWord(L.R_ACTIVITY, L.SHUTDOWN);
     if (g[G_STATUS] === STATUS_EXCEPTION) g[G_STATUS] = STATUS_OK;
     this.countDelivery();
-    g[G_MODE_CHANGED] = 1;
   }
 
   /** From R_EIP to the next stop of the inner loop; false when the run cannot go on. */

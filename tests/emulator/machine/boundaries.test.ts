@@ -177,6 +177,34 @@ const places: readonly (readonly [title: string, at: string, body: (a: Assembler
 ];
 for (const [title, at, body] of places) windows(title, () => assert.is(whereInterrupted(body), at));
 
+windows("an NMI that waited for the end of another's handler comes right behind its IRET", () => {
+  const twice = proc("twice", (a) => {
+    a.push(eax);
+    a.mov(eax, dword(esp, 4));
+    a.mov(dword(interrupted), eax);
+    a.inc(dword(times));
+    a.cmp(dword(times), 1);
+    a.jne("done");
+    a.mov(eax, APIC);
+    a.mov(dword(eax, ICR), 0x4400);
+    a.label("done");
+    a.pop(eax);
+    a.iretd();
+  });
+  const { image, at, boot } = snippet((a) => {
+    handle(a, { [BREAKPOINT_ON_BOARD]: twice });
+    enableApic(a);
+    a.mov(dword(eax, ICR + 0x10), 0);
+    a.mov(dword(eax, ICR), 0x4400);
+    a.label("a");
+    a.inc(ebx);
+  });
+  const machine = boot();
+  machine.run({ maxInstructions: 10_000 });
+  assert.is(machine.memory.dword(image.addressOf(times)), 2);
+  assert.is(machine.memory.dword(image.addressOf(interrupted)), at("a"));
+});
+
 windows("a timer comes at every boundary but those in a shadow of MOV SS", () => {
   const seen = new Set<string>();
   for (let count = 1; count <= 8; count++) {
