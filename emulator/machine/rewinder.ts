@@ -185,27 +185,123 @@ export class Rewinder {
   /** Back to the last `save`; returns the processor whose steps these were. */
   undo(): number {
     const { i32, log, machine } = this;
-    const { core } = machine;
     this.depth--;
     const { processor, logged, memory, block } = this.points[this.depth];
     for (let at = this.logged - 2; at >= logged; at -= 2) {
       const index = log[at];
       i32[index] = log[at + 1];
-      const physical = index * 4 - core.layout.ramBase;
-      if (physical < 0) continue;
-      const page = core.layout.attributeBase + Math.floor(physical / L.PAGE);
-      core.u8[page] |= L.ATTRIBUTE_DIRTY;
-      // What was derived from the bytes goes with them; accessed bits taken back must be set again by the next walk.
-      if ((core.u8[page] & L.ATTRIBUTE_CODE) !== 0) core.linear.codeWritten(physical, 4);
-      if ((core.u8[page] & L.ATTRIBUTE_PAGETABLE) !== 0) core.linear.flushEverything();
+      this.noticeWritten(index);
     }
     this.logged = logged;
     this.settled = logged;
     const at = this.depth * L.PROCESSOR_WORDS;
-    i32.set(this.saved.subarray(at, at + L.PROCESSOR_WORDS), core.blockOf(processor) >> 2);
+    i32.set(this.saved.subarray(at, at + L.PROCESSOR_WORDS), machine.core.blockOf(processor) >> 2);
     copy(this.memory, memory);
     copy(this.blocks[processor], block);
     return processor;
+  }
+
+  /** A word was written behind the machine's back: what was derived from it goes; accessed bits are set again by the next walk. */
+  private noticeWritten(index: number): void {
+    const { core } = this.machine;
+    const physical = index * 4 - core.layout.ramBase;
+    if (physical < 0) return;
+    const page = core.layout.attributeBase + Math.floor(physical / L.PAGE);
+    core.u8[page] |= L.ATTRIBUTE_DIRTY;
+    if ((core.u8[page] & L.ATTRIBUTE_CODE) !== 0) core.linear.codeWritten(physical, 4);
+    if ((core.u8[page] & L.ATTRIBUTE_PAGETABLE) !== 0) core.linear.flushEverything();
+  }
+
+  /** Words outside the block of the processor saved last that have been written since: index, old value, new value, in threes. */
+  changes(): Int32Array {
+    const { i32, log, seen } = this;
+    const changes: number[] = [];
+    this.settling++;
+    for (let at = this.points[this.depth - 1].logged; at < this.logged; at += 2) {
+      const index = log[at];
+      if (seen[index] === this.settling) continue;
+      seen[index] = this.settling;
+      changes.push(index, log[at + 1], i32[index]);
+    }
+    return Int32Array.from(changes);
+  }
+
+  /** What has been done since the last `save`, as of the last `settle`: for `redo`. */
+  effect(): Effect {
+    const { i32, saved } = this;
+    const { processor, memory, block } = this.points[this.depth - 1];
+    const from = this.machine.core.blockOf(processor) >> 2;
+    const before = (this.depth - 1) * L.PROCESSOR_WORDS;
+    const own: number[] = [];
+    for (let word = 0; word < L.PROCESSOR_WORDS; word++)
+      if (saved[before + word] !== i32[from + word]) own.push(word, i32[from + word]);
+    const written: number[] = [];
+    const changes = this.changes();
+    for (let at = 0; at < changes.length; at += 3)
+      if (changes[at + 1] !== changes[at + 2]) written.push(changes[at], changes[at + 2]);
+    const effect = { own: Int32Array.from(own), written: Int32Array.from(written), memory: zero(), block: zero() };
+    copy(effect.memory, this.memory);
+    subtract(effect.memory, memory);
+    copy(effect.block, this.blocks[processor]);
+    subtract(effect.block, block);
+    return effect;
+  }
+
+  /**
+   * Does at once what steps did that began in the same way: after `save`, and settled. Everything that those steps read, and all
+   * words that they wrote, must hold what they held then.
+   */
+  redo({ own, written, memory, block }: Effect): void {
+    const { i32 } = this;
+    const { processor } = this.points[this.depth - 1];
+    const from = this.machine.core.blockOf(processor) >> 2;
+    for (let at = 0; at < own.length; at += 2) i32[from + own[at]] = own[at + 1];
+    for (let at = 0; at < written.length; at += 2) {
+      const index = written[at];
+      this.record(index, i32[index]);
+      i32[index] = written[at + 1];
+      this.noticeWritten(index);
+    }
+    this.settled = this.logged;
+    add(this.memory, memory);
+    add(this.blocks[processor], block);
+  }
+
+  /** How many words the machine's memory has. */
+  get words(): number {
+    return this.i32.length;
+  }
+
+  /** A word, by its index in the machine's memory, as in `changes`. */
+  word(index: number): number {
+    return this.i32[index];
+  }
+
+  /** Whether translations have been read from the page at a physical address. */
+  isPageTable(address: number): boolean {
+    const { u8, layout } = this.machine.core;
+    return (u8[layout.attributeBase + Math.floor(address / L.PAGE)] & L.ATTRIBUTE_PAGETABLE) !== 0;
+  }
+
+  /** The index of a doubleword of RAM. */
+  indexOf(address: number): number {
+    return (this.machine.core.layout.ramBase + address) >>> 2;
+  }
+
+  /** The index of a monitor word. */
+  monitorIndex(index: number): number {
+    return (L.MONITOR_BASE >> 2) + index;
+  }
+
+  /** The words of a processor's block: a view. */
+  blockOf(processor: number): Int32Array {
+    const from = this.machine.core.blockOf(processor) >> 2;
+    return this.i32.subarray(from, from + L.PROCESSOR_WORDS);
+  }
+
+  /** Sum over a processor's block, as of the last `settle`. */
+  blockSum(processor: number): Readonly<Hash64> {
+    return this.blocks[processor];
   }
 
   /** A doubleword of RAM, unsigned. */
@@ -280,6 +376,17 @@ export class Rewinder {
   }
 }
 
+/** What steps of one processor have done. */
+export interface Effect {
+  /** Words of its block, by number, and their new values, in pairs. */
+  readonly own: Int32Array;
+  /** Other words, by index in the machine's memory, and their new values, in pairs. */
+  readonly written: Int32Array;
+  /** What they add to the sums. */
+  readonly memory: Hash64;
+  readonly block: Hash64;
+}
+
 /** Where the low half of the interrupt command register is, whose writes reach other processors (SDM vol. 3A, 10.6.1). */
 const LOCAL_APIC_COMMAND = 0xfee00300;
 /** Interrupts on, and the bit that is always set. */
@@ -304,6 +411,12 @@ function zero(): Hash64 {
 function copy(to: Hash64, from: Hash64): void {
   to.low = from.low;
   to.high = from.high;
+}
+
+function add(to: Hash64, sum: Hash64): void {
+  const low = to.low + sum.low;
+  to.low = low >>> 0;
+  to.high = (to.high + sum.high + (low > 0xffffffff ? 1 : 0)) >>> 0;
 }
 
 function subtract(from: Hash64, sum: Hash64): void {

@@ -10,7 +10,8 @@ export function verdictText(verdict: Verdict, scenario: Scenario, command?: stri
   const lines = [`${titleOf(scenario)}, model ${verdict.model}: ${verdict.verdict}${reason ? `: ${reason}` : ""}`];
   const isProof = verdict.verdict === "verified";
   if (isProof) lines.push("  every property holds on every schedule");
-  if (verdict.interrupts) lines.push(`  with interrupts at any boundary: ${verdict.interrupts.map(agentText).join(", ")}`);
+  if (verdict.interrupts)
+    lines.push(`  with interrupts at any boundary: ${verdict.interrupts.map(agentText).join(", ")}`);
   if (verdict.masked !== undefined) lines.push(`  ${verdict.masked} is left out of the states: nobody reads it`);
   if (verdict.clock === "frozen") lines.push("  with a clock that stands still");
   const count = (what: number, word: string) => `${what.toLocaleString("en")} ${word}`;

@@ -37,17 +37,29 @@ export class DeadStacks {
 
   /** Overwrites what a processor has left: below its stack pointer, and while it is on its first stack, all of the others. */
   clear(processor: number): void {
-    const { rewinder } = this;
-    const { core } = rewinder.machine;
+    const { core } = this.rewinder.machine;
     if (core.i32[(core.blockOf(processor) >> 2) + layout.R_MICRO_INDEX] !== 0) return;
     const top = this.pointer(processor);
     const own = this.stacks[processor]!;
     const isFirst = contains(own[0]!, top);
-    own.forEach((stack) => {
-      const end = contains(stack, top) ? top : isFirst ? stack.end : stack.lowest;
-      for (let address = stack.lowest; address < end; address += 4)
-        if (rewinder.dword(address) !== DEAD) rewinder.setDword(address, DEAD);
-    });
+    for (const stack of own) {
+      if (contains(stack, top)) this.overwrite(stack, top);
+      else if (isFirst) this.overwrite(stack, stack.end);
+    }
+  }
+
+  /** After a step: overwrites what was left below the pointer before it, if that was on another stack than the pointer now. */
+  leave(processor: number, before: number): void {
+    const now = this.pointer(processor);
+    if (now === before) return;
+    for (const stack of this.stacks[processor]!)
+      if (contains(stack, before) && !contains(stack, now)) this.overwrite(stack, before);
+  }
+
+  private overwrite({ lowest }: Stack, end: number): void {
+    const { rewinder } = this;
+    for (let address = lowest; address < end; address += 4)
+      if (rewinder.dword(address) !== DEAD) rewinder.setDword(address, DEAD);
   }
 
   /** Follows a processor's accesses; true if this one reads what had been left. */
@@ -59,7 +71,8 @@ export class DeadStacks {
     return false;
   }
 
-  private pointer(processor: number): number {
+  /** Where a processor's stack pointer points to. */
+  pointer(processor: number): number {
     const { core } = this.rewinder.machine;
     const esp = core.i32[(core.blockOf(processor) >> 2) + layout.R_ESP]!;
     return (esp + this.load) >>> 0;

@@ -6,6 +6,7 @@ import { DeadStacks } from "./dead-stacks.ts";
 import { type Decision, STEP_KINDS, type StepKind } from "./failure.ts";
 import { InterruptAgents, LOCAL_APIC, type Sent } from "./interrupts.ts";
 import type { Hooks } from "./monitor.ts";
+import type { Recall } from "./recall.ts";
 import type { Scenario } from "./scenario.ts";
 import { hex } from "./text.ts";
 
@@ -68,6 +69,8 @@ export class Execution implements StepWatcher {
   /** Who wrote a word of RAM last, plus one; 0: nobody. Good as long as nothing has been undone. */
   readonly writers: Uint8Array;
   recorder: Recorder | null = null;
+  /** Steps seen before, which need not be run again; null: every one is run. */
+  recall: Recall | null = null;
   private readonly hooks: readonly Hooks[];
   private readonly marks = new Map<number, ((processor: number) => void)[]>();
   /** Which processors have touched a word, a bit each, and whether one of them wrote. */
@@ -117,11 +120,23 @@ export class Execution implements StepWatcher {
         processors,
         rounds: scenario.rounds,
         words: {
-          get: (index) => this.rewinder.monitor(base + index),
-          set: (index, value) => this.rewinder.setMonitor(base + index, value),
+          get: (index) => {
+            this.recall?.finds(this.rewinder.monitorIndex(base + index));
+            return this.rewinder.monitor(base + index);
+          },
+          set: (index, value) => {
+            this.recall?.finds(this.rewinder.monitorIndex(base + index));
+            this.rewinder.setMonitor(base + index, value);
+          },
         },
-        dword: (address) => this.rewinder.dword(address),
-        taskPriority: (processor) => this.interrupts.taskPriority(processor),
+        dword: (address) => {
+          this.findsWords(address, 4);
+          return this.rewinder.dword(address);
+        },
+        taskPriority: (processor) => {
+          if (processor !== this.processor) this.findsApic(processor);
+          return this.interrupts.taskPriority(processor);
+        },
         isShared: (address) => this.shared[address >>> 2] === 1,
         nameOf: (address) => this.blueprint.nameOf(address),
         violated: (property, message) => {
@@ -164,18 +179,61 @@ export class Execution implements StepWatcher {
 
   /** An agent's interrupt comes, and all that its processor then does privately. Taken back by `undo`. */
   interrupt(agent: number): Ending {
-    this.save(this.interrupts.agents[agent]!.processor);
+    const { processor } = this.interrupts.agents[agent]!;
+    this.save(processor);
+    if (this.recalls(processor, agent + 1)) return "done";
     this.interrupts.take(agent);
-    return this.run(true);
+    return this.kept(this.run(true));
   }
 
   /** The next visible step of a READY processor, and all that follows it privately. Taken back by `undo`. */
   advance(processor: number): Ending {
     const kind = this.nextKind[processor]!;
     this.save(processor);
+    if (this.recalls(processor, 0)) return "done";
     if (kind !== RUN && kind !== WINDOW) for (const { step } of this.hooks) step?.(processor);
     this.permitted = kind !== RUN;
-    return this.run(true);
+    return this.kept(this.run(true));
+  }
+
+  /** Whether what the processor is about to do is known from an earlier time; then it is done. */
+  private recalls(processor: number, action: number): boolean {
+    const { recall } = this;
+    if (!recall) return false;
+    const arrival = recall.again(processor, action);
+    if (arrival) {
+      this.status[processor] = arrival.status;
+      this.nextKind[processor] = arrival.kind;
+      this.nextAddress[processor] = arrival.address;
+      return true;
+    }
+    for (const agent of this.interrupts.agentsOf(processor)) recall.finds(this.rewinder.monitorIndex(agent));
+    return false;
+  }
+
+  private kept(ending: Ending): Ending {
+    const { processor } = this;
+    if (ending === "done")
+      this.recall?.keep({
+        status: this.status[processor]!,
+        kind: this.nextKind[processor]!,
+        address: this.nextAddress[processor]!,
+      });
+    return ending;
+  }
+
+  /** What is done depends on another processor's APIC. */
+  private findsApic(processor: number): void {
+    const { first, count } = this.interrupts.apicWords(processor);
+    for (let index = first; index < first + count; index++) this.recall?.finds(index);
+  }
+
+  /** What is done depends on these bytes. */
+  private findsWords(address: number, bytes: number): void {
+    if (!this.recall) return;
+    const first = this.rewinder.indexOf(address);
+    const last = this.rewinder.indexOf(address + bytes - 1);
+    for (let index = first; index <= last; index++) this.recall.finds(index);
   }
 
   undo(): void {
@@ -249,7 +307,7 @@ export class Execution implements StepWatcher {
    * `decided`, if it has been in front of it before.
    */
   private run(decided: boolean): Ending {
-    const { rewinder, processor, interrupts } = this;
+    const { rewinder, processor, interrupts, deadStacks } = this;
     let before = "";
     let chooses = false;
     for (let steps = 1; ; steps++) {
@@ -259,7 +317,9 @@ export class Execution implements StepWatcher {
         break;
       }
       this.stopped = false;
+      const pointer = deadStacks?.pointer(processor) ?? 0;
       const { kind, detail } = rewinder.step();
+      deadStacks?.leave(processor, pointer);
       this.permitted = false;
       this.delivering = false;
       if (kind === "retired") this.recorder?.retired(processor);
@@ -289,7 +349,7 @@ export class Execution implements StepWatcher {
       if ((steps & (steps - 1)) === 0) before = now;
       if (steps === LIMIT) this.hinder(`runs ${LIMIT} instructions without touching shared memory`);
     }
-    this.deadStacks?.clear(processor);
+    deadStacks?.clear(processor);
     rewinder.settle();
     if (chooses) this.lookAhead();
     if (this.sharing) return "sharing";
@@ -345,6 +405,11 @@ export class Execution implements StepWatcher {
     const first = address >>> 2;
     const last = (address + bytes - 1) >>> 2;
     if (!this.blueprint.isData(address, bytes, write)) return this.refuse(kind, address);
+    this.findsWords(address, bytes);
+    if (write && this.rewinder.isPageTable(address)) {
+      this.hinder("writes a page table, which cannot be explored yet");
+      return this.stop();
+    }
     this.touch(first, write);
     if (last !== first) this.touch(last, write);
     if (this.sharing) return this.stop();

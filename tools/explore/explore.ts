@@ -13,13 +13,17 @@ import type { ExploreOptions, Model, Verdict, Violation } from "./verdict.ts";
  * ScenarioError for a scenario that proves nothing: an empty section, or processors that never contend.
  */
 export function explore(scenario: Scenario, options: ExploreOptions = {}): Verdict {
-  const { model = "sc", maxStates = Number.POSITIVE_INFINITY, everyAccess = false, progress } = options;
+  const { model = "sc", maxStates = Number.POSITIVE_INFINITY, everyAccess = false, recall = true } = options;
   const started = performance.now();
   if (everyAccess && scenario.booted)
     throw new ScenarioError(`${scenario.name}: every access a step is for bare machines; this one delivers interrupts`);
   const execution = new Execution(scenario);
   if (everyAccess) for (const address of execution.blueprint.dataAddresses()) execution.share(address);
-  const { found, passes } = searchAll(execution, scenario, { maxStates, progress });
+  const { found, passes } = searchAll(execution, scenario, {
+    maxStates,
+    recall,
+    progress: options.progress,
+  });
   const shared = execution.sharedAddresses();
   const violations = found.ending === "unfinished" ? [] : violationsOf(found, execution, scenario, shared, model);
   const verdict =

@@ -48,6 +48,11 @@ export class InterruptAgents {
     rewinder.rehash();
   }
 
+  /** The numbers of those that interrupt a processor. */
+  agentsOf(processor: number): readonly number[] {
+    return this.of[processor]!;
+  }
+
   /** At a processor's present boundary there is something to choose or to be told by others. */
   mayCome(processor: number): boolean {
     if (this.of[processor]!.length === 0 && this.sentTo[processor] === 0) return false;
@@ -98,6 +103,12 @@ export class InterruptAgents {
 
   taskPriority(processor: number): number {
     return this.rewinder.machine.board.lapics.read(processor, APIC_TPR, 0);
+  }
+
+  /** The words of the machine that hold what its APIC knows: the index of the first one, and how many. */
+  apicWords(processor: number): { first: number; count: number } {
+    const { core } = this.rewinder.machine;
+    return { first: (core.blockOf(processor) >> 2) + layout.R_APIC, count: layout.APIC_WORDS };
   }
 
   private isPending(processor: number): boolean {

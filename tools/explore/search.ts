@@ -2,6 +2,7 @@
 
 import type { Ending, Execution } from "./execution.ts";
 import { Graph } from "./graph.ts";
+import { Recall } from "./recall.ts";
 import type { Scenario } from "./scenario.ts";
 import { States } from "./states.ts";
 import type { Outcome } from "./verdict.ts";
@@ -69,6 +70,8 @@ export function ownersOf({ processors, interrupts }: Execution): number[] {
 
 export interface SearchOptions {
   readonly maxStates: number;
+  /** Steps seen before are not run again. */
+  readonly recall: boolean;
   readonly progress?: (states: number) => void;
 }
 
@@ -89,6 +92,7 @@ export function search(execution: Execution, scenario: Scenario, options: Search
   };
   const leave = (): void => {
     while (rewinder.depth > 0) execution.undo();
+    execution.recall = null;
   };
   const result = (ending: SearchResult["ending"], reason?: string): SearchResult => {
     leave();
@@ -124,6 +128,7 @@ export function search(execution: Execution, scenario: Scenario, options: Search
     return result("complete");
   }
   enter(number());
+  if (options.recall) execution.recall = new Recall(rewinder);
   while (depth > 0) {
     const frame = frames[depth - 1]!;
     if (frame.next === owners.length) {

@@ -14,6 +14,8 @@ export interface ExploreOptions {
   readonly maxStates?: number;
   /** Every access to data is a visible step, also to words that nobody else touches: slower, and must find the same. */
   readonly everyAccess?: boolean;
+  /** Steps seen before are not run again but recalled: the default. Without, each one is run: slower, and must find the same. */
+  readonly recall?: boolean;
   /** Called now and then with the number of states found, for a status line. */
   readonly progress?: (states: number) => void;
 }

@@ -96,6 +96,25 @@ test("the same steps lead to the same state, also after others were taken back",
   assert.is(walk(other, order), walk(start(), order));
 });
 
+test("what steps did is done again at once, with the same state and hash, and can be taken back", () => {
+  const rewinder = start();
+  for (const processor of order) {
+    const before = rewinder.hashText();
+    rewinder.save(processor);
+    for (let step = 0; step < 4; step++) rewinder.step();
+    rewinder.setMonitor(processor, rewinder.monitor(processor) + 1);
+    rewinder.settle();
+    const [after, effect] = [rewinder.hashText(), rewinder.effect()];
+    rewinder.undo();
+    assert.is(rewinder.machine.stateHash(), before);
+    rewinder.save(processor);
+    rewinder.redo(effect);
+    assert.equal([rewinder.hashText(), rewinder.machine.stateHash()], [after, after]);
+  }
+  while (rewinder.depth > 0) rewinder.undo();
+  assert.is(rewinder.machine.stateHash(), start().machine.stateHash());
+});
+
 test("a processor refused an access stands where it stood", () => {
   let allowed = 0;
   const rewinder = start({ ...indifferent, mayAccess: () => allowed-- > 0 });
