@@ -17,7 +17,6 @@ export type {
   Observer,
   RunLimits,
   RunResult,
-  Snapshot,
   StepResult,
   StopReason,
 } from "./machine/machine.ts";
@@ -25,6 +24,7 @@ export type {
 export { Machine } from "./machine/machine.ts";
 /** A machine whose steps can be taken back. */
 export { type AccessKind, Rewinder, type StepWatcher } from "./machine/rewinder.ts";
+export type { Snapshot } from "./machine/state.ts";
 export type { SegmentView } from "./machine/views.ts";
 /** How the host sees one processor and physical memory. */
 export { PhysicalMemory, Processor } from "./machine/views.ts";

@@ -35,6 +35,9 @@ const PF_WRITE = 2;
 const PF_USER = 4;
 const PF_RESERVED = 8;
 
+/** Up to so many filled slots are remembered one by one; when there are more, whole TLBs are emptied. */
+const MOST_FILLED = 256;
+
 /** Told of every change to RAM while G_OBSERVED is set, before it happens: word index in the memory, old value. */
 export type Journal = (wordIndex: number, old: number) => void;
 
@@ -56,6 +59,9 @@ export class LinearMemory {
   private readonly ramBase: number;
   private readonly attributes: number;
   private readonly pageTables: number[] = [];
+  /** Slots of all TLBs that hold something, while these are few: emptying a TLB is then a matter of so many words. */
+  private readonly filled = new Int32Array(MOST_FILLED);
+  private filledCount = 0;
 
   constructor(core: Core) {
     this.core = core;
@@ -349,6 +355,7 @@ export class LinearMemory {
       if ((core.u8[at] & ~L.ATTRIBUTE_DIRTY) !== 0) return;
       core.u8[at] = L.ATTRIBUTE_DIRTY;
     }
+    if (core.i32[slot] === L.TLB_INVALID && this.filledCount <= MOST_FILLED) this.filled[this.filledCount++] = slot;
     core.i32[slot] = linear & -L.PAGE;
     core.i32[slot + 1] = (this.ramBase + physical - linear) | 0;
   }
@@ -423,7 +430,7 @@ export class LinearMemory {
   /** Page tables were written: nothing derived from them may be used again, on any processor. */
   private pageTablesChanged(): void {
     const { core } = this;
-    core.i32.fill(L.TLB_INVALID, L.TLB_BASE >> 2, (L.TLB_BASE + L.TLB_SIZE * core.layout.processors) >> 2);
+    this.emptyTlbs();
     // With no translation cached nothing depends on these pages until the next walk marks them again.
     for (const page of this.pageTables) core.u8[this.attributes + page] &= ~L.ATTRIBUTE_PAGETABLE;
     this.pageTables.length = 0;
@@ -432,15 +439,41 @@ export class LinearMemory {
     core.stopAfterThis();
   }
 
+  private emptyTlbs(): void {
+    const { core, filled } = this;
+    const { i32 } = core;
+    if (this.filledCount > MOST_FILLED)
+      i32.fill(L.TLB_INVALID, L.TLB_BASE >> 2, (L.TLB_BASE + L.TLB_SIZE * core.layout.processors) >> 2);
+    else for (let i = 0; i < this.filledCount; i++) i32[filled[i]] = L.TLB_INVALID;
+    this.filledCount = 0;
+  }
+
   /** Every processor's write TLBs: a page has got an attribute that the store path must see. */
   dropWritable(): void {
     const { core } = this;
+    if (this.filledCount <= MOST_FILLED) {
+      this.dropFilledWritable();
+      return;
+    }
     for (let processor = 0; processor < core.layout.processors; processor++) {
       for (const user of [false, true]) {
         const base = this.tlbOf(processor, true, user);
         core.i32.fill(L.TLB_INVALID, base, base + L.TLB_ENTRIES * 2);
       }
     }
+  }
+
+  private dropFilledWritable(): void {
+    const { filled } = this;
+    const { i32 } = this.core;
+    let kept = 0;
+    for (let i = 0; i < this.filledCount; i++) {
+      const slot = filled[i];
+      const which = Math.floor(((slot * 4 - L.TLB_BASE) % L.TLB_SIZE) / L.TLB_BYTES);
+      if (which === L.TLB_WRITE_SUPERVISOR || which === L.TLB_WRITE_USER) i32[slot] = L.TLB_INVALID;
+      else filled[kept++] = slot;
+    }
+    this.filledCount = kept;
   }
 
   /** All translations of all processors, after RAM was replaced from outside. */

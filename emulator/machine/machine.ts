@@ -16,7 +16,6 @@ import {
 import { resetProcessor, startFromSipi } from "../cpu/index.ts";
 import { LinearMemory } from "../cpu/paging.ts";
 import { type InstructionObserver, Interpreter } from "../engine/interpreter/interpreter.ts";
-import { addWords, combine, type Hash64, hashText } from "../memory/hash.ts";
 import * as L from "../memory/layout.ts";
 import { Board } from "./board.ts";
 import { firmwareData } from "./firmware.ts";
@@ -34,6 +33,7 @@ import {
 } from "./loader.ts";
 import { firmwareItems } from "./offer.ts";
 import { draw, drawSlice, LONGEST_SLICE, seedSlices } from "./slices.ts";
+import { type Snapshot, WholeState } from "./state.ts";
 import { PhysicalMemory, Processor } from "./views.ts";
 
 export interface MachineOptions {
@@ -120,14 +120,6 @@ export interface StepResult {
 /** What sees a run from outside, instruction by instruction; guest state is not theirs to change. */
 export interface Observer extends InstructionObserver, Partial<AccessObserver> {}
 
-/** The whole guest-visible state at an instruction boundary. */
-export interface Snapshot {
-  readonly bytes: Uint8Array;
-  readonly layout: L.Layout;
-  /** Serial input that waits for room. */
-  readonly input: Uint8Array;
-}
-
 const MIB = 0x100000;
 const ROM_UNIT = 0x10000;
 const LARGEST_ROM = 16 * MIB;
@@ -148,11 +140,7 @@ export class Machine {
   private sliceEnd = 0;
   /** Serial input that has not found room in the port yet: it lies in the host, as on the far end of a line. */
   private input: Uint8Array = new Uint8Array(0);
-  /** Sums of RAM pages as they were when their DIRTY bit was last cleared. */
-  private readonly pageSums = new Map<number, Hash64>();
-  /** The snapshot whose RAM differs from ours in DIRTY pages and these alone: what a second restore has to copy. */
-  private base: Snapshot | null = null;
-  private readonly cleaned = new Set<number>();
+  private readonly state: WholeState;
   private readonly rom: Uint8Array | null;
   /** An instruction is under way; and it has sent an INIT to the processor that executes it, which takes it when it is over. */
   private executing = false;
@@ -171,6 +159,7 @@ export class Machine {
     const core = new Core(L.layoutOf(processors, memory));
     this.core = core;
     core.linear = new LinearMemory(core);
+    this.state = new WholeState(core);
     this.board = new Board(
       core,
       {
@@ -529,93 +518,25 @@ export class Machine {
 
   /** A copy of all guest-visible state. */
   snapshot(): Snapshot {
-    const { core } = this;
-    const { layout } = core;
-    const head = core.u8.subarray(0, L.TLB_BASE);
-    const bytes = new Uint8Array(L.TLB_BASE + layout.ramSize);
-    bytes.set(head);
-    bytes.set(core.u8.subarray(layout.ramBase, layout.ramBase + layout.ramSize), L.TLB_BASE);
-    return { bytes, layout, input: this.input };
+    return this.state.snapshot(this.input);
   }
 
-  /** Puts back a snapshot of a machine of the same shape. */
+  /** Puts back a snapshot of a machine of the same shape. Going back to the one restored last costs what has changed since. */
   restore(snapshot: Snapshot): void {
-    const { core } = this;
-    const { layout } = core;
-    if (snapshot.layout.ramSize !== layout.ramSize || snapshot.layout.processors !== layout.processors)
-      throw new RangeError("restore: the snapshot is of a machine with other processors or memory");
-    core.u8.set(snapshot.bytes.subarray(0, L.TLB_BASE));
+    this.state.restore(snapshot);
     this.input = snapshot.input;
-    if (snapshot === this.base) this.restoreChangedPages(snapshot);
-    else {
-      core.u8.set(snapshot.bytes.subarray(L.TLB_BASE), layout.ramBase);
-      core.u8.fill(L.ATTRIBUTE_DIRTY, layout.attributeBase, layout.attributeBase + layout.ramSize / L.PAGE);
-      this.protectRom();
-    }
-    this.base = snapshot;
-    this.cleaned.clear();
     this.interpreter.reset();
-    this.interpreter.select(core.i32[L.SLICE_PROCESSOR >> 2]);
-  }
-
-  /** The way back to the snapshot restored last. The pages are summed at once, so that they do not stay DIRTY for ever. */
-  private restoreChangedPages(snapshot: Snapshot): void {
-    const { u8, layout } = this.core;
-    for (let page = 0; page < layout.ramSize / L.PAGE; page++) {
-      const attribute = u8[layout.attributeBase + page];
-      if ((attribute & L.ATTRIBUTE_DIRTY) === 0 && !this.cleaned.has(page)) continue;
-      const from = L.TLB_BASE + page * L.PAGE;
-      u8.set(snapshot.bytes.subarray(from, from + L.PAGE), layout.ramBase + page * L.PAGE);
-      this.sumPage(page);
-    }
-  }
-
-  /** Takes the sum of a page, which is then no longer DIRTY; whoever calls this drops the write TLBs. */
-  private sumPage(page: number): Hash64 {
-    const { i32, u8, layout } = this.core;
-    const sum: Hash64 = { low: 0, high: 0 };
-    const from = (layout.ramBase + page * L.PAGE) / 4;
-    addWords(sum, i32, from, from + L.PAGE / 4);
-    this.pageSums.set(page, sum);
-    u8[layout.attributeBase + page] &= ~L.ATTRIBUTE_DIRTY;
-    return sum;
+    this.interpreter.select(this.core.i32[L.SLICE_PROCESSOR >> 2]);
   }
 
   /** Hash of everything, time included: sixteen hexadecimal digits. Equal runs have equal hashes. */
   hash(): string {
-    const sum = this.stateSum();
-    addWords(sum, this.core.i32, L.TIME_BASE >> 2, L.PROCESSOR_BASE >> 2);
-    return hashText(sum);
+    return this.state.hash();
   }
 
   /** Hash of what decides future behaviour when time stands still: processors, devices, monitors and RAM. */
   stateHash(): string {
-    return hashText(this.stateSum());
-  }
-
-  private stateSum(): Hash64 {
-    const { core } = this;
-    const { i32, u8, layout } = core;
-    const current = core.g[G_CPU];
-    for (const { number } of this.processors) {
-      core.g[G_CPU] = core.blockOf(number) >> 2;
-      core.materialiseFlags();
-    }
-    core.g[G_CPU] = current;
-    let sum: Hash64 = { low: 0, high: 0 };
-    addWords(sum, i32, L.PROCESSOR_BASE >> 2, L.TLB_BASE >> 2);
-    let isAnyDirty = false;
-    for (let page = 0; page < layout.ramSize / L.PAGE; page++) {
-      if ((u8[layout.attributeBase + page] & L.ATTRIBUTE_DIRTY) !== 0) {
-        this.sumPage(page);
-        this.cleaned.add(page);
-        isAnyDirty = true;
-      }
-      const known = this.pageSums.get(page);
-      if (known) sum = combine(sum, known);
-    }
-    if (isAnyDirty) core.linear.dropWritable();
-    return sum;
+    return this.state.stateHash();
   }
 }
 

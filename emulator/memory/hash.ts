@@ -39,10 +39,30 @@ export function removeWord(sum: Hash64, address: number, word: number): void {
 
 /** Adds words `from` up to, not including, `to` of `words` to a sum. */
 export function addWords(sum: Hash64, words: Int32Array, from: number, to: number): void {
+  let { low, high } = sum;
   for (let i = from; i < to; i++) {
+    // Most words are zero, and so are most of their neighbours.
+    if ((i & 7) === 0 && i + 8 <= to && isEightZeros(words, i)) {
+      i += 7;
+      continue;
+    }
     const word = words[i];
-    if (word !== 0) addWord(sum, i, word);
+    if (word === 0) continue;
+    low += mixLow(i, word) >>> 0;
+    high += mixHigh(i, word) >>> 0;
+    if (low > 0xffffffff) {
+      low -= 2 ** 32;
+      high++;
+    }
+    high >>>= 0;
   }
+  sum.low = low;
+  sum.high = high;
+}
+
+function isEightZeros(words: Int32Array, i: number): boolean {
+  const first = words[i] | words[i + 1] | words[i + 2] | words[i + 3];
+  return (first | words[i + 4] | words[i + 5] | words[i + 6] | words[i + 7]) === 0;
 }
 
 /** Sum of two sums. */

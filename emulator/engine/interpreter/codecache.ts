@@ -1,6 +1,7 @@
 // Decoded code: records in one array, found by physical page, kept true when the page is written.
 import { decode } from "../../isa/decode.ts";
-import { type Instruction, NONE } from "../../isa/instruction.ts";
+import { forms } from "../../isa/forms.ts";
+import { type Form, type Instruction, NONE } from "../../isa/instruction.ts";
 import { CS } from "../../isa/operands.ts";
 import * as L from "../../memory/layout.ts";
 import * as F from "./record.ts";
@@ -113,7 +114,7 @@ export class CodeCache {
     for (let i = 0; ; i++) {
       const p = this.next;
       this.next += F.STRIDE;
-      code.fill(0, p, p + F.STRIDE);
+      this.blank(p);
       code[p + F.F_OFFSET] = at;
       const known = at < L.PAGE ? maps[map + at] : 0;
       if (known !== 0) {
@@ -135,11 +136,11 @@ export class CodeCache {
       this.markGranules(page, at, found.length);
       this.write(p, found, at, key);
       at += found.length;
-      if (ENDS.has(found.form.mnemonic)) {
+      if (facts[found.form.id].ends) {
         // Never reached in sequence but by a JMP or HLT that comes back: look the address up then.
         const tail = this.next;
         this.next += F.STRIDE;
-        code.fill(0, tail, tail + F.STRIDE);
+        this.blank(tail);
         code[tail] = special.relocate;
         code[tail + F.F_OFFSET] = at;
         break;
@@ -148,30 +149,34 @@ export class CodeCache {
     return first;
   }
 
+  /** A loop: records are so short that a call of `fill` costs more than they do. */
+  private blank(p: number): void {
+    for (let word = p; word < p + F.STRIDE; word++) this.code[word] = 0;
+  }
+
   /** Fills the record at `p`. */
   write(p: number, instruction: Instruction, offset: number, key: number): void {
     const { code } = this;
     const { form } = instruction;
     const { handler, plain } = this.select(instruction);
-    code.fill(0, p, p + F.STRIDE);
+    this.blank(p);
     code[p + F.F_HANDLER] = handler;
-    code[p + F.F_REG] = scaled(instruction.reg, regSize(instruction));
-    code[p + F.F_RM] = scaled(instruction.rm, rmSize(instruction));
+    const { regSize, rmSize, isXlat, isPop } = facts[form.id];
+    code[p + F.F_REG] = scaled(instruction.reg, regSize);
+    code[p + F.F_RM] = scaled(instruction.rm, rmSize);
     code[p + F.F_IMM] = instruction.immediate;
-    const xlat = form.mnemonic.startsWith("XLAT");
     code[p + F.F_DISP] = instruction.displacement;
     code[p + F.F_BASE] = instruction.base === NONE ? L.R_ZERO : instruction.base;
     code[p + F.F_INDEX] = instruction.index === NONE ? L.R_ZERO : instruction.index;
     code[p + F.F_SCALE] = instruction.scale;
     // POP r/m with an ESP base: the address is formed with ESP already raised.
-    if (form.mnemonic === "POP" && instruction.memory && instruction.base === L.R_ESP)
-      code[p + F.F_DISP] += instruction.operandSize / 8;
-    if (instruction.memory || xlat) {
+    if (isPop && instruction.memory && instruction.base === L.R_ESP) code[p + F.F_DISP] += instruction.operandSize / 8;
+    if (instruction.memory || isXlat) {
       const { segment } = instruction;
       const flat = instruction.addressSize === 32 && segment !== CS && (key & keyFlat(segment)) !== 0;
       if (!flat) code[p + F.F_MODE] = 1 + segment + (instruction.addressSize === 16 ? F.MODE_16 : 0);
     }
-    if (form.mnemonic === "POP" && instruction.memory && instruction.base === L.R_ESP && (key & KEY_STACK) === 0)
+    if (isPop && instruction.memory && instruction.base === L.R_ESP && (key & KEY_STACK) === 0)
       code[p + F.F_MODE] = 1 + instruction.segment + F.MODE_POP;
     code[p + F.F_OFFSET] = offset;
     code[p + F.F_LENGTH] = instruction.length;
@@ -238,5 +243,24 @@ function scaled(register: number, size: number): number {
 }
 
 const sizeOf = (spec: string | undefined): number => Number(/(8|16|32)$/.exec(spec ?? "")?.[1] ?? 32);
-const regSize = ({ form }: Instruction): number => sizeOf(form.operands.find((spec) => /^r\d/.test(spec)));
-const rmSize = ({ form }: Instruction): number => sizeOf(form.operands.find((spec) => spec.startsWith("r/m")));
+
+/** What a record needs to know of a form, worked out once: code that is written as it runs is decoded over and over. */
+interface Facts {
+  /** Bits of the register in ModR/M reg or the opcode, and of the one in ModR/M rm. */
+  readonly regSize: number;
+  readonly rmSize: number;
+  readonly isXlat: boolean;
+  readonly isPop: boolean;
+  readonly ends: boolean;
+}
+
+const factsOf = ({ operands, mnemonic }: Form): Facts => ({
+  regSize: sizeOf(operands.find((spec) => /^r\d/.test(spec))),
+  rmSize: sizeOf(operands.find((spec) => spec.startsWith("r/m"))),
+  isXlat: mnemonic.startsWith("XLAT"),
+  isPop: mnemonic === "POP",
+  ends: ENDS.has(mnemonic),
+});
+
+/** By form. */
+const facts: readonly Facts[] = forms.map(factsOf);

@@ -35,7 +35,7 @@ import {
 import { deliver, deliverException, linearAddress, type PlainInstruction, plainOf } from "../../cpu/index.ts";
 import { decode } from "../../isa/decode.ts";
 import { forms } from "../../isa/forms.ts";
-import type { Instruction } from "../../isa/instruction.ts";
+import type { Form, Instruction } from "../../isa/instruction.ts";
 import { CS, SS } from "../../isa/operands.ts";
 import * as L from "../../memory/layout.ts";
 import { CodeCache, KEY_32, KEY_STACK, keyFlat, type SpecialHandlers } from "./codecache.ts";
@@ -113,9 +113,7 @@ export class Interpreter {
     const plainIndex = handlerCount + 6;
     const plainFunctions: PlainInstruction[] = [];
     const plainNumbers = new Map<PlainInstruction, number>();
-    const select = (instruction: Instruction): { handler: number; plain: number } => {
-      const { form } = instruction;
-      const variant = (instruction.memory ? 1 : 0) + (instruction.addressSize === 16 ? 2 : 0);
+    const choose = (form: Form, variant: number): { handler: number; plain: number } => {
       const xlat = form.mnemonic.startsWith("XLAT") ? 1 : 0;
       const handler = form.unimplemented === "" ? variants[form.id * 4 + (variant | xlat)] : -1;
       if (handler >= 0) return { handler, plain: 0 };
@@ -128,6 +126,11 @@ export class Interpreter {
         plainFunctions.push(plain);
       }
       return { handler: plainIndex, plain: number };
+    };
+    const chosen: { handler: number; plain: number }[] = [];
+    const select = ({ form, memory, addressSize }: Instruction): { handler: number; plain: number } => {
+      const variant = (memory ? 1 : 0) + (addressSize === 16 ? 2 : 0);
+      return (chosen[form.id * 4 + variant] ??= choose(form, variant));
     };
     this.cache = new CodeCache(core.u8, core.layout, select, special, () => core.linear.dropWritable());
     this.fetchTags = new Int32Array(core.layout.processors * FETCH_SLOTS).fill(1);
