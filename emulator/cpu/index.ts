@@ -70,6 +70,7 @@ import { callFar, jumpFar, returnFar, returnFromInterrupt } from "./transfers.ts
 
 export { deliver, deliverException, type InterruptSource } from "./interrupts.ts";
 export { nextEip } from "./operands.ts";
+export { makeQuick, NO_ERROR_CODE, type Quick } from "./quick.ts";
 export { resetProcessor, startFromSipi } from "./reset.ts";
 export { linearAddress } from "./segmentation.ts";
 

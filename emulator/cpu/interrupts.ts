@@ -49,7 +49,6 @@ import {
   VM,
 } from "./core.ts";
 import { nextEip } from "./operands.ts";
-import { enterInRing } from "./samering.ts";
 import {
   BIG,
   baseOf,
@@ -182,7 +181,6 @@ function deliverProtected(
   returnEip: number,
   image: number,
 ): void {
-  if (enterInRing(core, vector, source === "software", errorCode, returnEip, image)) return;
   const ext = source === "software" ? 0 : EXT;
   const gate = readGate(core, vector, source, ext);
   if (gate === undefined) return;

@@ -4,7 +4,6 @@ import { CS, DS, ES, FS, GS, SS } from "../isa/operands.ts";
 import { R_CPL, R_EFLAGS, R_EIP, R_ESP, S_ATTRIBUTES, S_LIMIT, S_SELECTOR } from "../memory/layout.ts";
 import { type Core, GP, JUMPED, NEXT, NP, NT, VIF, VIP, VM } from "./core.ts";
 import { type FarPointer, farPointer, nextEip, operandWidth } from "./operands.ts";
-import { returnInRing } from "./samering.ts";
 import {
   CALL_GATE16,
   CALL_GATE32,
@@ -101,7 +100,6 @@ export function returnFromInterrupt(core: Core, instruction: Instruction): numbe
     core.notImplemented("task switch");
     return NEXT;
   }
-  if (width === 4 && isProtected(core) && returnInRing(core)) return JUMPED;
   const flags = readStack(core, 2 * width, width);
   if (faulted(core)) return NEXT;
   const selector = readStack(core, width, width) & 0xffff;

@@ -32,12 +32,22 @@ import {
   TF,
   UD,
 } from "../../cpu/core.ts";
-import { deliver, deliverException, linearAddress, type PlainInstruction, plainOf } from "../../cpu/index.ts";
+import {
+  deliver,
+  deliverException,
+  linearAddress,
+  makeQuick,
+  NO_ERROR_CODE,
+  type PlainInstruction,
+  plainOf,
+  type Quick,
+} from "../../cpu/index.ts";
 import { decode } from "../../isa/decode.ts";
 import { forms } from "../../isa/forms.ts";
 import type { Form, Instruction } from "../../isa/instruction.ts";
 import { CS, SS } from "../../isa/operands.ts";
 import * as L from "../../memory/layout.ts";
+import { type Boundary, makeBoundary, quickMnemonics } from "./boundary.ts";
 import { CodeCache, KEY_32, KEY_STACK, keyFlat, type SpecialHandlers } from "./codecache.ts";
 import type { Environment, Handler } from "./environment.ts";
 import { handlerCount, makeHandlers, variants } from "./generated/handlers.ts";
@@ -95,6 +105,7 @@ export class Interpreter {
   private readonly fetchTags: Int32Array;
   private readonly fetchMaps: Int32Array;
   private readonly inner: (p: number) => number;
+  private readonly quick: Quick;
   /** The last record that ran. */
   private last = 0;
 
@@ -125,7 +136,7 @@ export class Interpreter {
         plainNumbers.set(plain, number);
         plainFunctions.push(plain);
       }
-      return { handler: plainIndex, plain: number };
+      return { handler: plainIndex + 1 + quickMnemonics.indexOf(form.mnemonic), plain: number };
     };
     const chosen: { handler: number; plain: number }[] = [];
     const select = ({ form, memory, addressSize }: Instruction): { handler: number; plain: number } => {
@@ -143,7 +154,16 @@ export class Interpreter {
     const environment = this.environment();
     this.handlers = makeHandlers(environment);
     this.addSpecialHandlers(environment, plainFunctions);
-    this.inner = makeLoop(core, this.cache.code, this.handlers, (p) => {
+    this.quick = makeQuick(core);
+    const boundary = makeBoundary(core, this.cache.code, {
+      quick: this.quick,
+      jumpTo: environment.jumpTo,
+      plain: this.handlers[plainIndex],
+      interruptPending: (processor) => interrupts.interruptPending(processor),
+      takeInterrupt: () => this.takeInterrupt(),
+    });
+    this.handlers.push(...boundary.handlers);
+    this.inner = makeLoop(core, this.cache.code, this.handlers, boundary, (p) => {
       this.last = p;
     });
   }
@@ -281,16 +301,22 @@ export class Interpreter {
       return true;
     }
     if ((core.word(L.R_EFLAGS) & IF) === 0 || !this.interrupts.interruptPending(processor)) return false;
+    this.takeInterrupt();
+    return true;
+  }
+
+  private takeInterrupt(): void {
+    const processor = this.core.g[G_PROCESSOR];
     const vector = this.interrupts.acknowledge(processor);
     this.observer?.interrupt?.(processor, vector, "external", 0);
     this.deliverExternal(vector);
-    return true;
   }
 
   private deliverExternal(vector: number): void {
     const { core } = this;
     core.materialiseFlags();
-    deliver(core, vector, "external", undefined);
+    if (!this.quick.enter(vector, false, NO_ERROR_CODE, core.word(L.R_EIP)))
+      deliver(core, vector, "external", undefined);
     if (core.g[G_STATUS] === STATUS_EXCEPTION) this.exception();
     else this.countDelivery();
   }
@@ -339,6 +365,7 @@ export class Interpreter {
       g[G_LEFT]--;
       return g[G_STATUS] === STATUS_OK || this.afterStatus();
     }
+    if (q === F.BOUNDARY) return g[G_STATUS] === STATUS_OK;
     core.setWord(L.R_EIP, this.eipOf(this.last));
     return q === F.RELOCATE || this.afterStatus();
   }
@@ -654,9 +681,11 @@ function makeLoop(
   core: Core,
   code: Int32Array,
   handlers: Handler[],
+  boundary: Boundary,
   lastWas: (p: number) => void,
 ): (p: number) => number {
   const { g } = core;
+  const { pass } = boundary;
   return (start) => {
     let p = start;
     let q = start;
@@ -666,7 +695,13 @@ function makeLoop(
       if (p < 0) break;
       const left = g[G_LEFT] - 1;
       g[G_LEFT] = left;
-      if (left <= 0) break;
+      if (left > 0) continue;
+      const next = pass(p);
+      if (next >= 0) p = next;
+      else {
+        if (next === F.BOUNDARY) p = next;
+        break;
+      }
     }
     lastWas(q);
     return p;

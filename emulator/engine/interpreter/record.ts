@@ -42,3 +42,5 @@ export const EXIT = -1;
 export const FAULT = -2;
 /** Nothing was executed: look the current EIP up again (stale record, end of page). */
 export const RELOCATE = -3;
+/** Not a handler's: the inner loop has passed a boundary, and R_EIP says where to go on. */
+export const BOUNDARY = -4;
