@@ -46,40 +46,47 @@ const rank = (form: Form): number =>
 
 function place(form: Form): void {
   const codes = form.trailers.map((name) => trailerCodes[name]);
-  trailerOf[form.id] = codes.length === 2 ? enterTrailers : (codes[0] ?? 0);
+  const trailer = codes.length === 2 ? enterTrailers : (codes[0] ?? 0);
+  trailerOf[form.id] = trailer;
+  const kind = form.modrm === "none" ? withoutModRM : ignoresMod(form) ? withRegisters : withModRM;
+  const keys = keysOf(form);
   const last = form.plusRegister ? form.opcode + 7 : form.opcode;
   for (let opcode = form.opcode; opcode <= last; opcode++) {
     const at = (form.map - 1) * 256 + opcode;
-    opcodeKind[at] = form.modrm === "none" ? withoutModRM : ignoresMod(form) ? withRegisters : withModRM;
-    for (const operand32 of [0, 1]) {
-      if (form.operandSize !== (operand32 === 1 ? 16 : 32)) groupTrailer[at * 2 + operand32] = trailerOf[form.id]!;
-    }
-    for (let key = 0; key < 192; key++) if (selects(form, key)) formIds[at * 192 + key] = form.id;
+    opcodeKind[at] = kind;
+    for (const operand32 of sizesOf(form.operandSize)) groupTrailer[at * 2 + operand32] = trailer;
+    for (const key of keys) formIds[at * 192 + key] = form.id;
   }
 }
 
-/** Does a form answer to this combination of sizes, F2/F3 and ModR/M? */
-function selects(form: Form, key: number): boolean {
-  const reg = key & 7;
-  const isRegister = ((key >> 3) & 1) === 1;
-  const mandatory = (key >> 4) % 3;
-  const sizes = Math.trunc((key >> 4) / 3);
-  const addressSize = (sizes & 1) === 1 ? 32 : 16;
-  const operandSize = sizes >> 1 === 1 ? 32 : 16;
-  if (form.operandSize !== 0 && form.operandSize !== operandSize) return false;
-  if (form.addressSize !== 0 && form.addressSize !== addressSize) return false;
-  if (form.mandatory !== 0 && mandatory !== (form.mandatory === 0xf2 ? 1 : 2)) return false;
-  if (form.modrmByte !== NONE && mandatory !== 0) return false;
-  if (form.modrm === "none") return true;
-  if (form.modrm !== "/r" && form.modrm !== reg) return false;
-  if (!ignoresMod(form) && !(isRegister ? form.rmRegister : form.rmMemory)) return false;
-  return registerExists(form, reg);
+const [none, either] = [[0], [0, 1]] as const;
+const anyPrefix = [0, 1, 2] as const;
+const eight = [0, 1, 2, 3, 4, 5, 6, 7] as const;
+
+/** Sizes a form is for, as 0 (16 bits) and 1 (32 bits). */
+const sizesOf = (size: 0 | 16 | 32): readonly number[] => (size === 0 ? either : size === 32 ? [1] : none);
+
+/** The combinations of sizes, F2/F3 and ModR/M that a form answers to. */
+function keysOf(form: Form): number[] {
+  const { modrm } = form;
+  const prefixes =
+    form.mandatory !== 0 ? [form.mandatory === 0xf2 ? 1 : 2] : form.modrmByte !== NONE ? none : anyPrefix;
+  const all = modrm === "none" || ignoresMod(form);
+  const mods = all || (form.rmRegister && form.rmMemory) ? either : form.rmRegister ? [1] : none;
+  const regs = modrm === "none" ? eight : (modrm === "/r" ? eight : [modrm]).filter((reg) => registerExists(form, reg));
+  const keys: number[] = [];
+  for (const operand32 of sizesOf(form.operandSize))
+    for (const address32 of sizesOf(form.addressSize))
+      for (const prefix of prefixes)
+        for (const mod of mods)
+          for (const reg of regs) keys.push((((operand32 * 2 + address32) * 3 + prefix) << 4) | (mod << 3) | reg);
+  return keys;
 }
 
 /** Six segment registers, CS never a destination; control registers 0, 2, 3, 4; all eight debug registers (DR4 is DR6). */
-function registerExists(form: Form, reg: number): boolean {
-  if (form.operands.includes("Sreg")) return reg <= GS && !(reg === CS && form.operands[0] === "Sreg");
-  if (form.operands.includes("CR")) return reg === 0 || (reg >= 2 && reg <= 4);
+function registerExists({ operands }: Form, reg: number): boolean {
+  if (operands.includes("Sreg")) return reg <= GS && !(reg === CS && operands[0] === "Sreg");
+  if (operands.includes("CR")) return reg === 0 || (reg >= 2 && reg <= 4);
   return true;
 }
 

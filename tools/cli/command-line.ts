@@ -1,21 +1,23 @@
 // The command line: which command is meant, its options, its help; and what becomes of errors.
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import yargs from "yargs";
+import yargs, { type Argv } from "yargs";
 import { type Command, spelling } from "./command.ts";
-import { asm } from "./commands/asm.ts";
-import { disasm } from "./commands/disasm.ts";
-import { explore } from "./commands/explore.ts";
-import { info } from "./commands/info.ts";
-import { replay } from "./commands/replay.ts";
-import { run } from "./commands/run.ts";
-import { trace } from "./commands/trace.ts";
 import { CommandError, EXIT, type ExitCode } from "./exit.ts";
 import type { Host } from "./host.ts";
 import { LOG_LEVELS, type LogLevel, openLog } from "./log.ts";
 import { didYouMean } from "./suggest.ts";
 
-export const commands: readonly Command[] = [run, trace, explore, replay, asm, disasm, info];
+/** The commands by name. Only the one that is meant is loaded: the kernel and the explorer take longer than a short run. */
+export const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  run: async () => (await import("./commands/run.ts")).run,
+  trace: async () => (await import("./commands/trace.ts")).trace,
+  explore: async () => (await import("./commands/explore.ts")).explore,
+  replay: async () => (await import("./commands/replay.ts")).replay,
+  asm: async () => (await import("./commands/asm.ts")).asm,
+  disasm: async () => (await import("./commands/disasm.ts")).disasm,
+  info: async () => (await import("./commands/info.ts")).info,
+};
 
 /** Options that every command has. */
 const COMMON = ["log-level", "help", "version"];
@@ -37,19 +39,52 @@ function withCommand(words: readonly string[]): string[] {
   if (first === undefined) return ["--help"];
   if (["--help", "-h", "help", "--version"].includes(first))
     return [first === "help" || first === "-h" ? "--help" : first];
-  if (commands.some(({ name }) => name === first)) return [...words];
+  if (Object.hasOwn(commands, first)) return [...words];
   const isPath = first.includes("/") || first.includes(".") || existsSync(first);
   return first.startsWith("-") || isPath ? ["run", ...words] : [...words];
 }
 
 async function perform(words: readonly string[], host: Host): Promise<ExitCode> {
+  const load = commands[words[0] as string];
+  return load ? performCommand(await load(), words, host) : performNone(words, host);
+}
+
+/** Runs a command. To yargs it is the only one there is, which saves it the making of texts that nobody asked for. */
+async function performCommand(one: Command, words: readonly string[], host: Host): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;
-  let parser = yargs()
-    .scriptName("ring0")
+  const parser = parserFor(words, one).command(
+    one.usage.replace(one.name, "$0"),
+    one.summary,
+    (y) => one.describe(y),
+    async (args) => {
+      const log = await openLog(args["log-level"] as LogLevel, host.err);
+      exitCode = await one.run(args, { ...host, log });
+    },
+  );
+  await parse(parser, words.slice(1), host);
+  return exitCode;
+}
+
+/** No command: help, the version, or a word that means nothing. */
+async function performNone(words: readonly string[], host: Host): Promise<ExitCode> {
+  let parser = parserFor(words)
     .usage(
       "ring0 COMMAND\n\nA multicore IA-32 PC that runs the same way every time, and a test bench for lock code.\n" +
         "A bare image means run: ring0 kernel.elf",
     )
+    .demandCommand(1);
+  for (const load of words[0] === "--version" ? [] : Object.values(commands)) {
+    const { usage, summary } = await load();
+    parser = parser.command(usage, summary);
+  }
+  await parse(parser, words, host);
+  return EXIT.ok;
+}
+
+/** What all command lines have in common. */
+function parserFor(words: readonly string[], one?: Command): Argv {
+  return yargs()
+    .scriptName(one ? `ring0 ${one.name}` : "ring0")
     .parserConfiguration({ "camel-case-expansion": false, "greedy-arrays": false })
     .version(version)
     .alias("help", "h")
@@ -59,7 +94,6 @@ async function perform(words: readonly string[], host: Host): Promise<ExitCode> 
       requiresArg: true,
       describe: "Say what the tool does",
     })
-    .demandCommand(1)
     .strict()
     .wrap(110)
     .exitProcess(false)
@@ -70,34 +104,24 @@ async function perform(words: readonly string[], host: Host): Promise<ExitCode> 
     .fail((message, error) => {
       throw error && error.name !== "YError"
         ? error
-        : new CommandError(explain(message ?? error?.message, words).replace(/\s*\n\s*/g, " "));
+        : new CommandError(explain(message ?? error?.message, words, one).replace(/\s*\n\s*/g, " "));
     });
-  for (const one of commands) {
-    parser = parser.command(
-      one.usage,
-      one.summary,
-      (y) => one.describe(y),
-      async (args) => {
-        const log = await openLog(args["log-level"] as LogLevel, host.err);
-        exitCode = await one.run(args, { ...host, log });
-      },
-    );
-  }
+}
+
+async function parse(parser: Argv, words: readonly string[], host: Host): Promise<void> {
   await parser.parseAsync([...words], {}, (_error, _arguments, output) => {
     if (output) host.out.write(`${output}\n`);
   });
-  return exitCode;
 }
 
 /** What yargs found wrong, with the word that was probably meant. */
-function explain(message: string, words: readonly string[]): string {
+function explain(message: string, words: readonly string[], command?: Command): string {
   const unknown = /^Unknown (arguments?|commands?): (.*)$/.exec(message);
   if (!unknown) return message;
-  const command = commands.find(({ name }) => name === words[0]);
   const all = (unknown[2] as string).split(", ");
   const word = (command ? all.find((one) => one !== words[0]) : words[0]) ?? (all[0] as string);
   if (!command) {
-    const names = commands.map(({ name }) => name);
+    const names = Object.keys(commands);
     return `no command "${word}"${didYouMean(word, names) || `; there are ${names.join(", ")}, and a bare image means run`}`;
   }
   const isOption = words.some((given) => given.startsWith(`-${word}`) || given.startsWith(`--${word}`));

@@ -40,7 +40,7 @@ export function command<const P extends Positionals, const O extends NamedOption
     summary,
     optionNames: Object.entries(options).flatMap(([name, { alias }]) => [name, ...[alias ?? []].flat()]),
     describe(yargs) {
-      let described = yargs.usage(`ring0 ${usage}\n\n${summary}`);
+      let described = yargs;
       for (const [name, positional] of Object.entries(positionals)) described = described.positional(name, positional);
       described = described.options(options);
       for (const [line, what] of examples) described = described.example(`ring0 ${line}`, what);

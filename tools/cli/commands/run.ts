@@ -1,8 +1,7 @@
 // `ring0 run`: boots an image or a program and lets it run to its end, its serial port on standard output.
 import type { Machine, RunResult } from "#emulator";
 import { command } from "../command.ts";
-import { reportCrash } from "../crash.ts";
-import { CommandError, type ExitCode } from "../exit.ts";
+import { CommandError, EXIT, type ExitCode } from "../exit.ts";
 import { type Host, StatusLine } from "../host.ts";
 import { machineOptions, readSetup, type Setup } from "../options.ts";
 import { describeOutcome, exitCodeOf } from "../outcome.ts";
@@ -43,7 +42,7 @@ async function runForPeople(setup: Setup, serial: SerialPort, host: Host): Promi
   serial.close();
   if (!serial.atLineStart && host.out.isTerminal) host.out.write("\n");
   host.err.write(`ring0: ${describeOutcome(result, seconds)}\n`);
-  await reportCrash(setup, machine, result, seconds, host);
+  await explainEnd(setup, machine, result, seconds, host);
   return exitCodeOf(result);
 }
 
@@ -67,8 +66,22 @@ async function runForMachines(setup: Setup, host: Host): Promise<ExitCode> {
     serial: serial.text,
   };
   host.out.write(`${JSON.stringify(object)}\n`);
-  await reportCrash(setup, machine, result, seconds, host);
+  await explainEnd(setup, machine, result, seconds, host);
   return exitCode;
+}
+
+/** Says more of an end that needs it. What does so is loaded for such ends alone. */
+async function explainEnd(
+  setup: Setup,
+  machine: Machine,
+  result: RunResult,
+  seconds: number,
+  host: Host,
+): Promise<void> {
+  const exitCode = exitCodeOf(result);
+  if (exitCode !== EXIT.crashed && exitCode !== EXIT.ours) return;
+  const { reportCrash } = await import("../crash.ts");
+  await reportCrash(setup, machine, result, seconds, host);
 }
 
 /** The run itself, timed. */
