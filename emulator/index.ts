@@ -1,5 +1,8 @@
 // The public library `ring0`: a machine, and the few types that go with it.
 
+/** What is kept of a traced run: the shape of a record, and the ring of the last ones. */
+export * as traceRecord from "./engine/trace/record.ts";
+export { TraceRing } from "./engine/trace/ring.ts";
 /** Bytes to instructions and instructions to text. */
 export { decode } from "./isa/decode.ts";
 export { format } from "./isa/format.ts";

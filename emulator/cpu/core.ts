@@ -41,6 +41,9 @@ export const G_CODE_PAGE = 19;
 export const G_CODE_MAP = 20;
 /** Whoever called the engine wants it back after the current instruction, though the budget is not used up. */
 export const G_RETURN = 21;
+/** As G_TLB_READ and G_TLB_WRITE, for runs under an observer that only wants to be told: what they know is plain RAM. */
+export const G_TOLD_READ = 28;
+export const G_TOLD_WRITE = 29;
 export const G_WORDS = 32;
 /** In G_CODE_PAGE: the next instruction must be looked up, its page was written or mapped anew. */
 export const NO_CODE_PAGE = 1;

@@ -15,6 +15,8 @@ import {
   G_STATUS,
   G_TLB_READ,
   G_TLB_WRITE,
+  G_TOLD_READ,
+  G_TOLD_WRITE,
   PF,
   STATUS_SPLIT,
 } from "./core.ts";
@@ -73,32 +75,90 @@ export class LinearMemory {
 
   // --- data accesses with the rights of the current privilege level ---
   read8(linear: number): number {
-    return this.read(linear, 1, this.isUser());
+    const at = this.told(linear, G_TOLD_READ, -4096);
+    if (at < 0) return this.read(linear, 1, this.isUser());
+    const value = this.core.u8[at];
+    this.observer?.read(at - this.ramBase, linear, 1, value);
+    return value;
   }
   read16(linear: number): number {
-    return this.read(linear, 2, this.isUser());
+    const at = this.told(linear, G_TOLD_READ, -4095);
+    if (at < 0) return this.read(linear, 2, this.isUser());
+    const value = this.core.u16[at >>> 1];
+    this.observer?.read(at - this.ramBase, linear, 2, value);
+    return value;
   }
   read32(linear: number): number {
-    return this.read(linear, 4, this.isUser());
+    const at = this.told(linear, G_TOLD_READ, -4093);
+    if (at < 0) return this.read(linear, 4, this.isUser());
+    const value = this.core.i32[at >>> 2];
+    this.observer?.read(at - this.ramBase, linear, 4, value);
+    return value;
   }
   write8(linear: number, value: number): void {
-    this.write(linear, 1, value, this.isUser());
+    const at = this.told(linear, G_TOLD_WRITE, -4096);
+    if (at < 0) {
+      this.write(linear, 1, value, this.isUser());
+      return;
+    }
+    const { u8 } = this.core;
+    const old = u8[at];
+    u8[at] = value;
+    this.observer?.write(at - this.ramBase, linear, 1, value, old);
   }
   write16(linear: number, value: number): void {
-    this.write(linear, 2, value, this.isUser());
+    const at = this.told(linear, G_TOLD_WRITE, -4095);
+    if (at < 0) {
+      this.write(linear, 2, value, this.isUser());
+      return;
+    }
+    const { u16 } = this.core;
+    const old = u16[at >>> 1];
+    u16[at >>> 1] = value;
+    this.observer?.write(at - this.ramBase, linear, 2, value, old);
   }
   write32(linear: number, value: number): void {
-    this.write(linear, 4, value, this.isUser());
+    const at = this.told(linear, G_TOLD_WRITE, -4093);
+    if (at < 0) {
+      this.write(linear, 4, value, this.isUser());
+      return;
+    }
+    const { i32 } = this.core;
+    const old = i32[at >>> 2];
+    i32[at >>> 2] = value;
+    this.observer?.write(at - this.ramBase, linear, 4, value, old);
   }
   /** First half of a read-modify-write: needs the rights of a write. */
   update8(linear: number): number {
-    return this.update(linear, 1);
+    const at = this.told(linear, G_TOLD_WRITE, -4096);
+    if (at < 0) return this.update(linear, 1);
+    const value = this.core.u8[at];
+    this.observer?.read(at - this.ramBase, linear, 1, value);
+    return value;
   }
   update16(linear: number): number {
-    return this.update(linear, 2);
+    const at = this.told(linear, G_TOLD_WRITE, -4095);
+    if (at < 0) return this.update(linear, 2);
+    const value = this.core.u16[at >>> 1];
+    this.observer?.read(at - this.ramBase, linear, 2, value);
+    return value;
   }
   update32(linear: number): number {
-    return this.update(linear, 4);
+    const at = this.told(linear, G_TOLD_WRITE, -4093);
+    if (at < 0) return this.update(linear, 4);
+    const value = this.core.i32[at >>> 2];
+    this.observer?.read(at - this.ramBase, linear, 4, value);
+    return value;
+  }
+
+  /**
+   * Byte index in the memory of plain RAM at `linear`, for an observer that only wants to be told of accesses; -1 when the
+   * long way must be taken. `tagMask` keeps the bits of the page and those that a value of that width must not have.
+   */
+  private told(linear: number, tlb: typeof G_TOLD_READ | typeof G_TOLD_WRITE, tagMask: number): number {
+    const { g, i32 } = this.core;
+    const slot = g[tlb] + ((linear >>> 11) & 0x7fe);
+    return i32[slot] === (linear & tagMask) ? (linear + i32[slot + 1]) >>> 0 : -1;
   }
 
   // --- the processor's own accesses to descriptor tables and task state: supervisor, never split ---
@@ -338,6 +398,22 @@ export class LinearMemory {
   /** What `linear` maps to for a debugger: no fault, no accessed bits, no rights. -1: not present. */
   lookUp(linear: number): number {
     return (this.core.word(L.R_CR0) & CR0_PG) === 0 ? linear >>> 0 : this.walk(linear, false, false, true);
+  }
+
+  /**
+   * Physical address that a fetch at `linear` would come from, if it would change nothing: no fault, and accessed bits set
+   * already. Else -1. The page tables on the way are watched from now on.
+   */
+  peekFetch(linear: number): number {
+    const { core } = this;
+    if ((core.word(L.R_CR0) & CR0_PG) === 0) return linear >>> 0;
+    const needed = PTE_P | PTE_A | (this.isUser() ? PTE_U : 0);
+    const pde = this.readEntry(((core.word(L.R_CR3) & -L.PAGE) >>> 0) + ((linear >>> 22) << 2), false);
+    if ((pde & needed) !== needed) return -1;
+    if ((pde & PTE_PS) !== 0 && (core.word(L.R_CR4) & CR4_PSE) !== 0)
+      return (pde & PDE_RESERVED) !== 0 ? -1 : ((pde & 0xffc00000) | (linear & 0x3fffff)) >>> 0;
+    const pte = this.readEntry(((pde & -L.PAGE) >>> 0) + (((linear >>> 12) & 0x3ff) << 2), false);
+    return (pte & needed) !== needed ? -1 : ((pte & -L.PAGE) | (linear & (L.PAGE - 1))) >>> 0;
   }
 
   /** Word index of one of a processor's TLBs. */

@@ -313,7 +313,7 @@ export class Machine {
   observe(observer: Observer | null): void {
     const { core, interpreter } = this;
     interpreter.observer = observer;
-    core.linear.observer = observer ? { read() {}, write() {}, ...bound(observer) } : null;
+    core.linear.observer = observer?.ring ?? (observer ? { read() {}, write() {}, ...bound(observer) } : null);
     core.g[G_OBSERVED] = observer || interpreter.splitUpdates ? 1 : 0;
     interpreter.forgetModes();
   }

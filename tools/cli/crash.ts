@@ -1,6 +1,6 @@
 // What a person needs to see when the guest crashed: registers, the code there, and how the processors got there.
-import type { Machine, Processor, RunResult } from "#emulator";
-import { codeLine, Recorder, Ring, readRecord, type SymbolTable, symbolsOf, TraceText } from "../trace/index.ts";
+import { type Machine, type Processor, type RunResult, TraceRing } from "#emulator";
+import { codeLine, Recorder, readRecord, type SymbolTable, symbolsOf, TraceText } from "../trace/index.ts";
 import type { Host } from "./host.ts";
 import type { Setup } from "./options.ts";
 import { reportStop } from "./stop.ts";
@@ -76,8 +76,8 @@ function bytesAt(machine: Machine, processor: Processor, linear: number): Uint8A
 function lastInstructions(setup: Setup, total: number, symbols: SymbolTable): string {
   const machine = setup.boot(() => {});
   if (total > WATCHED) machine.run({ maxInstructions: total - WATCHED });
-  const ring = new Ring(SHOWN);
-  const recorder = new Recorder(machine, {}, (record) => ring.push(record));
+  const ring = new TraceRing(SHOWN);
+  const recorder = new Recorder(machine, {}, ring);
   machine.observe(recorder);
   machine.run();
   recorder.finish();

@@ -1,7 +1,6 @@
 // A record read back: what happened, with names for numbers, ready to be printed in one way or another.
-import { decode, format } from "#emulator";
+import { decode, format, traceRecord as R } from "#emulator";
 import type { SourceLine } from "./lines.ts";
-import * as R from "./record.ts";
 import type { Place, SymbolTable } from "./symbols.ts";
 
 export interface Access {
@@ -115,7 +114,7 @@ export function readRecord(record: Int32Array, symbols: SymbolTable): TraceEvent
     part: (flags & R.OUTCOME_PART) !== 0,
     locked: (flags & R.CLASS_LOCKED) !== 0,
     registers: R.WATCHED.flatMap(([name], i) =>
-      i !== R.EFLAGS_INDEX && (word(R.CHANGED) & (1 << i)) !== 0 ? [[name, word(R.VALUES + i)] as const] : [],
+      i !== R.EFLAGS_INDEX && (word(R.CHANGED) & (1 << i)) !== 0 ? [[name, word(R.valueAt(i))] as const] : [],
     ),
     flags: flagsOf(record),
   };
@@ -123,7 +122,7 @@ export function readRecord(record: Int32Array, symbols: SymbolTable): TraceEvent
 
 function flagsOf(record: Int32Array): InstructionEvent["flags"] {
   if (((record[R.CHANGED] as number) & (1 << R.EFLAGS_INDEX)) === 0) return [];
-  const now = record[R.VALUES + R.EFLAGS_INDEX] as number;
+  const now = record[R.valueAt(R.EFLAGS_INDEX)] as number;
   const changed = now ^ (record[R.FLAGS_BEFORE] as number);
   return FLAG_NAMES.flatMap(([name, bit]) =>
     (changed & (1 << bit)) !== 0 ? [[name, ((now >> bit) & 1) as 0 | 1] as const] : [],

@@ -7,8 +7,6 @@ export { type Access, type DeliveryEvent, type InstructionEvent, readRecord, typ
 export { jsonLine } from "./json.ts";
 /** Source lines from an image's debugging information. */
 export { LineTable, readLines, type SourceLine } from "./lines.ts";
-/** Where records are kept. */
-export { RECORD_WORDS, Ring } from "./record.ts";
 /** The observer that writes records, and what it leaves out. */
 export { type Classes, type Filter, Recorder } from "./recorder.ts";
 /** The parts of an ELF file. */

@@ -8,6 +8,8 @@ import * as F from "./record.ts";
 
 /** Words of all records together: 256 Ki records. */
 const CODE_WORDS = 1 << 22;
+/** More instructions than that are never known at once. */
+export const MOST_INSTRUCTIONS = CODE_WORDS / F.STRIDE;
 /** Pages that can have decoded code at a time, counted per key. */
 const SLOTS = 1024;
 /** Record 0 means none; then come the scratch record, its tail, and the cache proper. */
@@ -50,6 +52,8 @@ export class CodeCache {
   /** For each slot, the record of every offset of the page, or 0. */
   readonly maps = new Int32Array(SLOTS * L.PAGE);
   readonly instructions: Instruction[] = [];
+  /** How often everything was dropped: what others know by an instruction's index is good for one generation. */
+  generation = 0;
   private next = FIRST;
   private slotOf = new Map<number, number>();
   private slots: { page: number; key: number }[] = [];
@@ -82,6 +86,7 @@ export class CodeCache {
   }
 
   clear(): void {
+    this.generation++;
     this.code.fill(this.special.stale, FIRST, this.next);
     this.maps.fill(0, 0, this.slots.length * L.PAGE);
     for (const page of this.granules.keys()) this.u8[this.layout.attributeBase + page] &= ~L.ATTRIBUTE_CODE;

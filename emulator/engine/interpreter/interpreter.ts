@@ -19,6 +19,8 @@ import {
   G_STATUS,
   G_TLB_READ,
   G_TLB_WRITE,
+  G_TOLD_READ,
+  G_TOLD_WRITE,
   G_YIELD,
   GP,
   IF,
@@ -47,11 +49,13 @@ import { forms } from "../../isa/forms.ts";
 import type { Form, Instruction } from "../../isa/instruction.ts";
 import { CS, SS } from "../../isa/operands.ts";
 import * as L from "../../memory/layout.ts";
+import type { TraceRing } from "../trace/ring.ts";
 import { type Boundary, makeBoundary, quickMnemonics } from "./boundary.ts";
 import { CodeCache, KEY_32, KEY_STACK, keyFlat, type SpecialHandlers } from "./codecache.ts";
 import type { Environment, Handler } from "./environment.ts";
 import { handlerCount, makeHandlers, variants } from "./generated/handlers.ts";
 import * as F from "./record.ts";
+import { makeTracedLoop } from "./traced.ts";
 import { dividers } from "./wide.ts";
 
 /** Where a processor's maskable interrupts come from: the board's local APICs and 8259. */
@@ -69,6 +73,12 @@ export interface InstructionObserver {
   /** After it retired, or ended otherwise. */
   after?(processor: number, eip: number, retired: boolean): void;
   interrupt?(processor: number, vector: number, kind: "external" | "exception" | "nmi", errorCode: number): void;
+  /**
+   * Who keeps every instruction has the engine write most of them here by itself, and hears of the others only; accesses are
+   * all told to the ring. `settle` comes before the engine writes: what is still open there must be complete.
+   */
+  readonly ring?: TraceRing | null;
+  settle?(): void;
 }
 
 /**
@@ -106,6 +116,7 @@ export class Interpreter {
   private readonly fetchMaps: Int32Array;
   private readonly inner: (p: number) => number;
   private readonly quick: Quick;
+  private traced: { ring: TraceRing; loop: (p: number) => number } | null = null;
   /** The last record that ran. */
   private last = 0;
 
@@ -242,13 +253,16 @@ export class Interpreter {
     const { core } = this;
     const { g } = core;
     const processor = g[G_PROCESSOR];
-    if (g[G_OBSERVED] !== 0) {
-      g[G_TLB_READ] = g[G_TLB_WRITE] = (L.TLB_BASE + processor * L.TLB_SIZE + L.TLB_NEVER * L.TLB_BYTES) >> 2;
-    } else {
-      const user = (this.keys[processor] & KEY_USER) !== 0;
-      g[G_TLB_READ] = core.linear.tlbOf(processor, false, user);
-      g[G_TLB_WRITE] = core.linear.tlbOf(processor, true, user);
-    }
+    const user = (this.keys[processor] & KEY_USER) !== 0;
+    const never = (L.TLB_BASE + processor * L.TLB_SIZE + L.TLB_NEVER * L.TLB_BYTES) >> 2;
+    const read = core.linear.tlbOf(processor, false, user);
+    const write = core.linear.tlbOf(processor, true, user);
+    const isObserved = g[G_OBSERVED] !== 0;
+    const isTold = isObserved && this.ring !== null;
+    g[G_TLB_READ] = isObserved ? never : read;
+    g[G_TLB_WRITE] = isObserved ? never : write;
+    g[G_TOLD_READ] = isTold ? read : never;
+    g[G_TOLD_WRITE] = isTold ? write : never;
   }
 
   /**
@@ -380,11 +394,35 @@ export class Interpreter {
     return status === STATUS_OK;
   }
 
+  /** The ring of an observer that has one and sees whole instructions: split ones are its own to tell. */
+  private get ring(): TraceRing | null {
+    return this.splitUpdates || this.core.linear.journal !== null ? null : (this.observer?.ring ?? null);
+  }
+
+  /** The inner loop that writes into the observer's ring, where there is one and it can be used. */
+  private tracedLoop(): ((p: number) => number) | null {
+    const { ring } = this;
+    if (ring === null || (this.core.g[G_KEY] & KEY_32) === 0) return null;
+    if (this.traced?.ring !== ring) {
+      const lastWas = (p: number): void => {
+        this.last = p;
+      };
+      this.traced = { ring, loop: makeTracedLoop(this.core, this.cache, this.handlers, handlerCount, lastWas, ring) };
+    }
+    return this.traced.loop;
+  }
+
   /** The inner loop under observation; an observer may end it after any instruction. */
   private observedRun(start: number): number {
     const { g } = this.core;
+    const traced = this.tracedLoop();
     let p = start;
     for (;;) {
+      if (traced !== null) {
+        this.observer?.settle?.();
+        p = traced(p);
+        if (p < 0 || g[G_LEFT] <= 0) return p;
+      }
       p = this.observedStep(p);
       if (p < 0 || g[G_LEFT] <= 0 || g[G_RETURN] !== 0) return p;
     }

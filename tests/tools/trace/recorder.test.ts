@@ -1,9 +1,9 @@
 // The recorder sees every instruction and changes none.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Machine } from "#emulator";
+import { Machine, TraceRing, traceRecord } from "#emulator";
 import counter from "../../../tools/programs/counter.ts";
-import { type Filter, Recorder, Ring, readRecord, symbolsOf, type TraceEvent } from "../../../tools/trace/index.ts";
+import { type Filter, Recorder, readRecord, symbolsOf, type TraceEvent } from "../../../tools/trace/index.ts";
 
 const test = suite("the recorder");
 
@@ -98,8 +98,8 @@ test("the filters keep what they say and nothing else", () => {
 });
 
 test("a ring keeps the last ones, the oldest first", () => {
-  const ring = new Ring(3);
-  const record = (n: number) => new Int32Array(4).fill(n);
+  const ring = new TraceRing(3);
+  const record = (n: number) => new Int32Array(traceRecord.RECORD_WORDS).fill(n);
   for (const n of [1, 2, 3, 4, 5]) ring.push(record(n));
   assert.equal(
     ring.drain().map(([n]) => n),

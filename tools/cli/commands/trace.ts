@@ -1,12 +1,11 @@
 // `ring0 trace`: runs as `ring0 run` does and tells what the processors did, instruction by instruction.
 import { closeSync, writeSync } from "node:fs";
-import type { Machine } from "#emulator";
+import { type Machine, TraceRing } from "#emulator";
 import {
   type Classes,
   type Filter,
   jsonLine,
   Recorder,
-  Ring,
   readRecord,
   type SymbolTable,
   symbolsOf,
@@ -75,7 +74,7 @@ export const trace = command({
     const output = openOutput(args.D, host);
 
     const text = new TraceText(symbols, { fold: args.fold });
-    const ring = new Ring(last ?? BLOCK);
+    const ring = new TraceRing(last ?? BLOCK);
     const print = (): void => {
       const events = ring.drain().map((record) => readRecord(record, symbols));
       output.write(args.json ? events.map(jsonLine).join("") : text.format(events));
