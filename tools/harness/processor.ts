@@ -70,7 +70,7 @@ export class HarnessProcessor {
 
   /** The level, as KPCR.Irql has it. */
   get irql(): number {
-    return this.pcr.Irql;
+    return this.#nt.load(this.registers.fs.base + KPCR.Irql.offset, KPCR.Irql.size);
   }
 
   /** The local APIC's task priority register. */

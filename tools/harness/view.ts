@@ -34,19 +34,28 @@ export function viewOf<F extends Fields>(memory: ByteStore, type: Struct<F>, add
 }
 
 function define(memory: ByteStore, view: object, name: string, type: Type, address: number): void {
-  const inner = innerOf(memory, type, address);
   const { size } = type;
+  if ("fields" in type || "element" in type) {
+    let inner: unknown; // made when somebody asks: most parts of a KPCR nobody does
+    Object.defineProperty(view, name, {
+      enumerable: true,
+      get: () => {
+        inner ??= innerOf(memory, type, address);
+        return inner;
+      },
+    });
+    return;
+  }
   Object.defineProperty(view, name, {
     enumerable: true,
-    get: () => inner ?? memory.load(address, size),
-    ...(inner === undefined ? { set: (value: number) => memory.store(address, size, value) } : {}),
+    get: () => memory.load(address, size),
+    set: (value: number) => memory.store(address, size, value),
   });
 }
 
-/** A view or a list of a type that is no number; undefined for a number. */
+/** A view or a list of a type that is no number. */
 function innerOf(memory: ByteStore, type: Type, address: number): unknown {
   if ("fields" in type) return viewOf(memory, type as Struct, address);
-  if (!("element" in type)) return undefined;
   const { element, length } = type as Type & { readonly element: Type; readonly length: number };
   const list: unknown[] = [];
   for (let index = 0; index < length; index++)

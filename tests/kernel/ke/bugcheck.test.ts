@@ -2,8 +2,9 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Assembler, byte, cl, data, dword, dx, ecx, edx, fs, type Image, proc } from "#asm";
+import { type Assembler, byte, cl, data, dword, dx, ecx, edx, fs, type Image } from "#asm";
 import { Machine } from "#emulator";
+import { boot } from "#harness";
 import {
   DISPATCH_LEVEL,
   HIGH_LEVEL,
@@ -12,10 +13,9 @@ import {
   KfAcquireSpinLock,
   KfRaiseIrql,
   KiBugCheckData,
-  KiProcessors,
+  KiIdleLoop,
   KPCR,
   KPROCESSOR,
-  linkKernel,
 } from "#kernel";
 import doubleRelease from "../../../tools/programs/double-release.ts";
 import { qemuIsHere, runOnQemu } from "../qemu.ts";
@@ -23,12 +23,12 @@ import { qemuIsHere, runOnQemu } from "../qemu.ts";
 const test = suite("KeBugCheckEx");
 
 const PROCESSORS = 4;
-const arrived = data("arrived", 4);
-const lock = data("lock", 4);
 
-/** Processor 0 runs `last`, once the others are where they shall be when it does. */
-function kernelWith(name: string, last: (a: Assembler) => void, others: (a: Assembler) => void = waitForEver): Image {
-  const thread = proc(name, (a) => {
+/** What the booted kernel does when processor 0 runs `last`, once the others are where they shall be when it does. */
+function run(name: string, last: (a: Assembler) => void, others: (a: Assembler) => void = waitForEver) {
+  const nt = boot({ processors: PROCESSORS, checked: true });
+  const arrived = data("arrived", 4);
+  const thread = nt.assembled(name, (a) => {
     a.cmp(byte(fs, KPCR.Number), 0);
     a.jne("other");
     a.label("wait");
@@ -42,7 +42,13 @@ function kernelWith(name: string, last: (a: Assembler) => void, others: (a: Asse
     others(a);
     a.ret();
   });
-  return linkKernel({ checked: true, thread });
+  for (const processor of nt.processors) processor.begin(thread);
+  const { code, parameters, processor, eip, screen } = nt.bugCheckOf(() => nt.run(() => false)); // the exit port said 6
+  return { nt, data: [code, ...parameters, processor, eip], lines: linesOf(screen) };
+}
+
+function linesOf(screen: string): readonly string[] {
+  return screen.split("\r\n").filter((line) => line !== "");
 }
 
 function waitForEver(a: Assembler): void {
@@ -57,7 +63,8 @@ function stop(a: Assembler, code: number, ...parameters: number[]): void {
   a.call(KeBugCheckEx);
 }
 
-function run(image: Image) {
+/** What an image does from its boot to its end. */
+function runImage(image: Image) {
   let serial = "";
   const machine = Machine.boot(image, {
     processors: PROCESSORS,
@@ -66,32 +73,23 @@ function run(image: Image) {
     },
   });
   const result = machine.run({ maxInstructions: 200_000_000 });
-  const physical = (linear: number) => linear + image.load;
+  const physical = image.addressOf(KiBugCheckData) + image.load;
   return {
-    machine,
     result,
-    lines: serial.split("\r\n").filter((line) => line !== ""),
-    data: Array.from({ length: 7 }, (_, i) => machine.memory.dword(physical(image.addressOf(KiBugCheckData)) + 4 * i)),
-    frozen: (number: number) =>
-      machine.memory.dword(
-        physical(image.addressOf(KiProcessors)) + number * KPROCESSOR.size + KPCR.PrcbData.IpiFrozen.offset,
-      ),
-    place: (number: number) => image.nameAt(machine.processors[number]?.eip ?? 0),
+    lines: linesOf(serial),
+    data: Array.from({ length: 7 }, (_, i) => machine.memory.dword(physical + 4 * i)),
   };
 }
 
-const explicit = kernelWith("explicit", (a) => stop(a, 0xe2, 0x1, 0x23, 0x456, 0xabcdef01));
-
-test("the screen has three lines, and the record and the exit port say the same", () => {
-  const { result, lines, data } = run(explicit);
-  assert.equal([result.reason, result.guestExit], ["guest exit", 6]);
+test("the screen has three lines, and the record says the same", () => {
+  const { nt, lines, data } = run("explicit", (a) => stop(a, 0xe2, 0x1, 0x23, 0x456, 0xabcdef01));
   assert.is(lines[0], "*** STOP: 0x000000E2 (0x00000001, 0x00000023, 0x00000456, 0xABCDEF01)");
   assert.is(lines[1], "BUGCODE");
   assert.match(lines[2] ?? "", /^CPU 0 {2}IRQL 00 {2}EIP [0-9A-F]{8} {2}ESP [0-9A-F]{8} {2}frozen: 1,2,3$/);
   assert.is(lines.length, 3);
   assert.equal(data.slice(0, 6), [0xe2, 0x1, 0x23, 0x456, 0xabcdef01, 0]);
   assert.is(data[6], Number.parseInt(/EIP (\w+)/.exec(lines[2] ?? "")?.[1] ?? "", 16));
-  assert.match(explicit.nameAt(data[6] ?? 0) ?? "", /^explicit\+/);
+  assert.match(nt.nameOf(data[6] ?? 0), /^explicit/);
 });
 
 /** How the others are when processor 0 stops. */
@@ -112,7 +110,7 @@ const situations: readonly [title: string, others: (a: Assembler) => void][] = [
       waitForEver(a);
     },
   ],
-  ["idle", () => {}],
+  ["idle", (a) => a.jmp(KiIdleLoop)],
   [
     "halted for good",
     (a) => {
@@ -125,18 +123,18 @@ const situations: readonly [title: string, others: (a: Assembler) => void][] = [
 
 for (const [index, [title, others]] of situations.entries())
   test(`BC-02: processors that are ${title} stop as well`, () => {
-    const { lines, frozen, place, machine } = run(kernelWith(`others${index}`, (a) => stop(a, 1, 0, 0, 0, 0), others));
+    const { lines, nt } = run(`others${index}`, (a) => stop(a, 1, 0, 0, 0, 0), others);
     assert.match(lines[2] ?? "", /frozen: 1,2,3$/);
-    for (const number of [1, 2, 3]) {
-      assert.is(frozen(number), IPI_FROZEN);
-      assert.match(place(number) ?? "", /^KiFreezeProcessor/);
-      assert.is(machine.processors[number]?.activity, "halted");
+    for (const processor of nt.processors.slice(1)) {
+      assert.is(processor.pcr.PrcbData.IpiFrozen, IPI_FROZEN);
+      assert.match(processor.place, /^KiFreezeProcessor/);
+      assert.is(processor.registers.activity, "halted");
     }
   });
 
 test("BC-01: when two processors stop at once, one screen is shown", () => {
   for (let delay = 0; delay < 60; delay += 7) {
-    const image = kernelWith(
+    const { lines, data } = run(
       "both",
       (a) => stop(a, 0xe2, 0, 0, 0, 0),
       (a) => {
@@ -144,8 +142,6 @@ test("BC-01: when two processors stop at once, one screen is shown", () => {
         stop(a, 0xe3, 0, 0, 0, 0);
       },
     );
-    const { result, lines, data } = run(image);
-    assert.is(result.guestExit, 6);
     assert.is(lines.filter((line) => line.startsWith("*** STOP")).length, 1);
     assert.match(
       lines[2] ?? "",
@@ -156,14 +152,16 @@ test("BC-01: when two processors stop at once, one screen is shown", () => {
 
 test("the level shown is the one before the bug check", () => {
   for (const irql of [0, 1, DISPATCH_LEVEL, 7, 28, HIGH_LEVEL]) {
-    const image = kernelWith(`at${irql}`, (a) => {
+    const { lines } = run(`at${irql}`, (a) => {
       a.mov(cl, irql);
       a.call(KfRaiseIrql);
       stop(a, 1, 0, 0, 0, 0);
     });
-    assert.match(run(image).lines[2] ?? "", new RegExp(`IRQL ${irql.toString(16).toUpperCase().padStart(2, "0")} `));
+    assert.match(lines[2] ?? "", new RegExp(`IRQL ${irql.toString(16).toUpperCase().padStart(2, "0")} `));
   }
 });
+
+const lock = data("lock", 4);
 
 /** What is done wrong, the code and name it ends with, and the parameters that do not depend on the image. */
 const faults: readonly [
@@ -235,17 +233,22 @@ const faults: readonly [
 
 for (const [index, [title, code, name, parameters, wrong]] of faults.entries())
   test(`${title} is ${name}`, () => {
-    const { result, lines, data } = run(kernelWith(`fault${index}`, wrong));
-    assert.is(result.guestExit, 6);
+    const { lines, data } = run(`fault${index}`, wrong);
     assert.is(data[0], code);
     assert.is(lines[1], name);
     for (const [i, parameter] of parameters.entries()) if (parameter !== undefined) assert.is(data[1 + i], parameter);
   });
 
+const addressOf = (name: string): number => doubleRelease.symbols.find((symbol) => symbol.name === name)!.address;
+/** As the screen has it. */
+const shown = (value: number): string => `0x${value.toString(16).toUpperCase().padStart(8, "0")}`;
+
 test("a lock released twice stops the checked kernel at the routine and the line that found it", () => {
-  const { result, lines, data } = run(doubleRelease);
+  const { result, lines, data } = runImage(doubleRelease);
   assert.is(result.guestExit, 6);
-  assert.match(lines[0] ?? "", /^\*\*\* STOP: 0x00000010 \(/);
+  const thread = addressOf("KiProcessors") + KPROCESSOR.IdleThread.offset;
+  assert.equal(data.slice(0, 4), [0x10, addressOf("spinLock"), 0, thread]);
+  assert.is(lines[0], `*** STOP: 0x00000010 (${data.slice(1, 5).map(shown).join(", ")})`);
   assert.is(lines[1], "SPIN_LOCK_NOT_OWNED");
   assert.match(doubleRelease.nameAt(data[6] ?? 0) ?? "", /^KefReleaseSpinLockFromDpcLevel\+/);
   assert.match(doubleRelease.lineOf(data[6] ?? 0)?.file ?? "", /spinlock\.ts$/);
@@ -255,10 +258,7 @@ test("a lock released twice stops the checked kernel at the routine and the line
 (qemuIsHere ? test : test.skip)("QEMU shows the same screen and leaves with 13", () => {
   const { status, serial } = runOnQemu(doubleRelease, { processors: PROCESSORS });
   assert.is(status, 13);
-  assert.equal(
-    serial.split("\r\n").filter((line) => line !== ""),
-    run(doubleRelease).lines,
-  );
+  assert.equal(linesOf(serial), runImage(doubleRelease).lines);
 });
 
 test.run();
