@@ -121,7 +121,8 @@ export class WholeState {
   /** Hash of everything, time included: sixteen hexadecimal digits. */
   hash(): string {
     const sum = this.stateSum();
-    addWords(sum, this.core.i32, L.TIME_BASE >> 2, L.PROCESSOR_BASE >> 2);
+    const end = L.PROCESSOR_TIME + this.core.layout.processors * L.PROCESSOR_TIME_SIZE;
+    addWords(sum, this.core.i32, L.TIME_BASE >> 2, end >> 2);
     return hashText(sum);
   }
 
@@ -151,7 +152,9 @@ export class WholeState {
     }
     if (isAnyDirty) core.linear.dropWritable();
     const sum: Hash64 = { low: this.total.low, high: this.total.high };
-    addWords(sum, i32, L.PROCESSOR_BASE >> 2, L.TLB_BASE >> 2);
+    addWords(sum, i32, L.PROCESSOR_BASE >> 2, core.blockOf(layout.processors) >> 2);
+    addWords(sum, i32, L.DEVICE_BASE >> 2, L.DEVICE_END >> 2);
+    addWords(sum, i32, L.MONITOR_BASE >> 2, (L.MONITOR_BASE + L.MONITOR_SIZE) >> 2);
     return sum;
   }
 }

@@ -127,6 +127,8 @@ export const UART_BASE = DEVICE_BASE + 0x600;
 export const BOARD_BASE = DEVICE_BASE + 0xa00;
 export const CMOS_BASE = DEVICE_BASE + 0xb00;
 export const FWCFG_BASE = DEVICE_BASE + 0xe00;
+/** No device has words beyond: hashes look no further. */
+export const DEVICE_END = DEVICE_BASE + 0x1000;
 export const MONITOR_BASE = 0x18000;
 export const MONITOR_SIZE = 0x8000;
 
