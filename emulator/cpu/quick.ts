@@ -161,13 +161,14 @@ export function makeQuick(core: Core): Quick {
       if (frame < 0) return false;
 
       const image = eflags(c);
+      const interrupted = i32[c + CS_WORDS + L.S_SELECTOR];
+      loadCode(selector, cpl, code); // before the frame, which may lie over the descriptor
       const top = frame + (bytes >> 2);
       i32[top - 1] = image;
-      i32[top - 2] = i32[c + CS_WORDS + L.S_SELECTOR];
+      i32[top - 2] = interrupted;
       i32[top - 3] = returnEip;
       if (errorCode !== NO_ERROR_CODE) i32[frame] = errorCode;
       i32[c + L.R_ESP] -= bytes;
-      loadCode(selector, cpl, code);
       i32[c + L.R_EIP] = offset;
       setEflags(c, image & ~(TF | NT | RF | VM | ((high & GATE_TRAP) === 0 ? IF : 0)));
       i32[c + L.R_SHADOW] = 0;

@@ -82,6 +82,7 @@ const deliveries: readonly [string, boolean, Change][] = [
   ["lazy flags", true, (p) => p.set(L.R_LAZY, 0x8d5).set(L.R_FA, 5).set(L.R_FB, -7).set(L.R_FRES, -2)],
   ["nested task", true, set(L.R_EFLAGS, NT | OF_FLAG | 2)],
   ["paging", true, (p) => p.paging()],
+  ["a frame over the handler's own descriptor", true, set(L.R_ESP, P.GDT + P.CODE0 + 8)],
   ["a stack in its last bytes", true, (p) => p.set(L.R_ESP, 12)],
   ["a conforming handler", true, poke(P.IDT + 8 * VECTOR, ...gate(P.CONFORMING, P.CODE, 0x8e))],
   ["a stack pointer of zero", false, set(L.R_ESP, 0)],
