@@ -98,7 +98,7 @@ export class Execution implements StepWatcher {
     this.blueprint = new Blueprint(scenario, memory);
     this.rewinder = new Rewinder(machine, this);
     for (const [processor, { eip, esp }] of scenario.starts.entries()) {
-      if (scenario.booted) this.rewinder.resume(processor, eip);
+      if (scenario.booted) this.rewinder.resume(processor, eip, esp);
       else this.rewinder.start(processor, eip, esp ?? 0);
     }
     this.deadStacks = scenario.stacks ? new DeadStacks(this.rewinder, scenario.stacks, image.load) : null;

@@ -13,12 +13,12 @@ import type { ExploreOptions, Model, Verdict, Violation } from "./verdict.ts";
  * ScenarioError for a scenario that proves nothing: an empty section, or processors that never contend.
  */
 export function explore(scenario: Scenario, options: ExploreOptions = {}): Verdict {
-  const { model = "sc", maxStates = Number.POSITIVE_INFINITY, everyAccess = false, recall = true } = options;
+  const { model = "sc", maxStates = Number.POSITIVE_INFINITY, everyAccess = false } = options;
+  const { reduction = true, recall = true } = options;
   const started = performance.now();
-  if (everyAccess && scenario.booted)
-    throw new ScenarioError(`${scenario.name}: every access a step is for bare machines; this one delivers interrupts`);
   const execution = new Execution(scenario);
   if (everyAccess) for (const address of execution.blueprint.dataAddresses()) execution.share(address);
+  execution.unreduced = !reduction;
   const { found, passes } = searchAll(execution, scenario, {
     maxStates,
     recall,

@@ -15,11 +15,11 @@ export interface ScenarioOptions {
 
 /**
  * Where a processor begins: on a bare machine in flat 32-bit protected mode without paging, interrupts off; on a booted one as it
- * stands there, on the stack it has, with interrupts on.
+ * stands there, with interrupts on.
  */
 export interface Start {
   readonly eip: number;
-  /** Top of its stack; a booted processor has one. */
+  /** Top of its stack; a booted processor has one, and stays on it unless this says where. */
   readonly esp?: number;
 }
 

@@ -182,7 +182,8 @@ export function search(execution: Execution, scenario: Scenario, options: Search
 
 /**
  * Whether in the present state every processor whose program is not over waits for a change of what it reads: left alone it
- * comes back to where it was and has changed no memory. All of them together then stay so for ever.
+ * comes back to where it was and has changed no memory, and on its way no interrupt can come. All of them together then stay so
+ * for ever.
  */
 export function nobodyGoesOn(execution: Execution): boolean | "sharing" {
   let blocked = false;
@@ -201,8 +202,10 @@ function waits(execution: Execution, processor: number): boolean | "sharing" {
   const { low, high } = rewinder.memory;
   const seen = new Set([rewinder.hashText()]);
   let answer: boolean | "sharing" | undefined;
+  const agents = execution.interrupts.agentsOf(processor);
   for (let steps = 0; answer === undefined; steps++) {
-    if (!execution.isReady(processor)) answer = !execution.hasEnded(processor);
+    if (agents.some((agent) => execution.interrupts.canCome(agent))) answer = false;
+    else if (!execution.isReady(processor)) answer = !execution.hasEnded(processor);
     else {
       const ending = execution.advance(processor);
       const changed = rewinder.memory.low !== low || rewinder.memory.high !== high;

@@ -14,6 +14,11 @@ export interface ExploreOptions {
   readonly maxStates?: number;
   /** Every access to data is a visible step, also to words that nobody else touches: slower, and must find the same. */
   readonly everyAccess?: boolean;
+  /**
+   * Choices that are one processor's own affair are looked at alone: the default. Without, everybody's steps come in between:
+   * slower, and must find the same.
+   */
+  readonly reduction?: boolean;
   /** Steps seen before are not run again but recalled: the default. Without, each one is run: slower, and must find the same. */
   readonly recall?: boolean;
   /** Called now and then with the number of states found, for a status line. */

@@ -1,4 +1,4 @@
-// What the clock's interrupt does in a scenario: it queues a DPC, each processor its own, and the DPC runs.
+// What the clock's interrupt does in a scenario: it queues a DPC, each processor its own, does the kernel's accounts, and the DPC runs.
 
 import { type Assembler, al, byte, data, dword, eax, esp, fs, type Procedure, proc } from "#asm";
 import type { Monitor, SetupMemory } from "#explore";
@@ -8,12 +8,14 @@ import {
   KDPC,
   KeInsertQueueDpc,
   KINTERRUPT_ENTRY,
+  KiClockInterrupt,
   KiInterruptTable,
   KPCR,
   KSEG0_BASE,
   MediumImportance,
 } from "#kernel";
 import type { BootedKernel } from "./booted.ts";
+import { variant } from "./mutants/variant.ts";
 
 const MOST_PROCESSORS = 8;
 const IMPORTANCE_SHIFT = 8;
@@ -23,23 +25,37 @@ export const ScenarioDpcs = data("ScenarioDpcs", MOST_PROCESSORS * KDPC.size);
 export const DpcInserts = data("DpcInserts", 2 * 4 * MOST_PROCESSORS);
 export const DpcRuns = DpcInserts.plus(4 * MOST_PROCESSORS);
 
-/** BOOLEAN stdcall (Vector, TrapFrame). Queue this processor's DPC. */
-export const ScenarioClock = proc("ScenarioClock", (a) => {
-  a.movzx(eax, byte(fs, KPCR.Number));
-  a.push(0);
-  a.push(0);
-  a.imul(eax, eax, KDPC.size);
-  a.add(eax, ScenarioDpcs);
-  a.push(eax);
-  a.call(KeInsertQueueDpc);
-  a.test(al, al);
-  a.jz("done");
-  a.movzx(eax, byte(fs, KPCR.Number));
-  a.inc(dword(eax.times(4), DpcInserts));
-  a.label("done");
-  a.mov(al, 1);
-  a.ret(8);
-});
+/**
+ * The kernel's own routine but for the one instruction by which processor 0 sends the vector on to the others: theirs come from
+ * agents, at any boundary and so also at those to which processor 0 would have sent them.
+ */
+const KiClockInterruptHere = proc(
+  "KiClockInterruptHere",
+  variant(KiClockInterrupt, { instead: "call", occurrence: 2 }).body,
+);
+
+/** BOOLEAN stdcall (Vector, TrapFrame). Queue this processor's DPC and go on in the kernel's routine, as a workload does. */
+export const ScenarioClock = clockRoutine("ScenarioClock", KiClockInterruptHere);
+/** The same with the kernel's routine as it is: processor 0 sends the vector on. */
+export const ScenarioBroadcastClock = clockRoutine("ScenarioBroadcastClock", KiClockInterrupt);
+
+function clockRoutine(name: string, next: Procedure): Procedure {
+  return proc(name, (a) => {
+    a.movzx(eax, byte(fs, KPCR.Number));
+    a.push(0);
+    a.push(0);
+    a.imul(eax, eax, KDPC.size);
+    a.add(eax, ScenarioDpcs);
+    a.push(eax);
+    a.call(KeInsertQueueDpc);
+    a.test(al, al);
+    a.jz("done");
+    a.movzx(eax, byte(fs, KPCR.Number));
+    a.inc(dword(eax.times(4), DpcInserts));
+    a.label("done");
+    a.jmp(next);
+  });
+}
 
 /** VOID stdcall of four: what the DPC does, and then it counts that it has run. */
 export function dpcRoutine(body: (a: Assembler) => void = () => {}): Procedure {
@@ -52,10 +68,16 @@ export function dpcRoutine(body: (a: Assembler) => void = () => {}): Procedure {
 }
 
 /** Makes the DPC objects, and puts the service routine into the kernel's table. */
-export function prepareClock(memory: SetupMemory, kernel: BootedKernel, processors: number, routine: Procedure): void {
+export function prepareClock(
+  memory: SetupMemory,
+  kernel: BootedKernel,
+  processors: number,
+  routine: Procedure,
+  clock = ScenarioClock,
+): void {
   for (let processor = 0; processor < processors; processor++) prepareDpc(memory, kernel, processor, routine);
   const entry = kernel.physical(KiInterruptTable) + CLOCK_VECTOR * KINTERRUPT_ENTRY.size;
-  memory.setDword(entry + KINTERRUPT_ENTRY.ServiceRoutine.offset, kernel.physical(ScenarioClock) + KSEG0_BASE);
+  memory.setDword(entry + KINTERRUPT_ENTRY.ServiceRoutine.offset, kernel.physical(clock) + KSEG0_BASE);
 }
 
 /** A DPC object, as KeInitializeDpc makes it, of an importance and with a target perhaps (KDPC.Number). */

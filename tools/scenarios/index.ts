@@ -10,9 +10,9 @@ import { raisingQueuedLockMutants } from "./mutants/raising-queued-lock.ts";
 import { raisingSpinLockMutants } from "./mutants/raising-spin-lock.ts";
 import { spinLockMutants } from "./mutants/spin-lock.ts";
 import { queuedLock } from "./queued-lock.ts";
-import { raiseLower } from "./raise-lower.ts";
+import { clock, raiseLower } from "./raise-lower.ts";
 import { raisingQueuedLock } from "./raising-queued-lock.ts";
-import { raisingSpinLock } from "./raising-spin-lock.ts";
+import { raisingSpinLock, raisingSpinLockOneClock } from "./raising-spin-lock.ts";
 import { spinLock } from "./spin-lock.ts";
 import { twoLocks, twoLocksMutants } from "./two-locks.ts";
 
@@ -23,12 +23,14 @@ interface Entry {
 
 const entries: ReadonlyMap<string, Entry> = new Map([
   ["queued-lock", { make: queuedLock, mutants: queuedLockMutants }],
+  ["clock", { make: clock, mutants: {} }],
   ["dpc-queue", { make: dpcQueue, mutants: dpcQueueMutants }],
   ["halt-wait", { make: haltWait, mutants: haltWaitMutants }],
   ["idle", { make: idle, mutants: idleMutants }],
   ["raise-lower", { make: raiseLower, mutants: {} }],
   ["raising-queued-lock", { make: raisingQueuedLock, mutants: raisingQueuedLockMutants }],
   ["raising-spin-lock", { make: raisingSpinLock, mutants: raisingSpinLockMutants }],
+  ["raising-spin-lock-one-clock", { make: raisingSpinLockOneClock, mutants: {} }],
   ["spin-lock", { make: spinLock, mutants: spinLockMutants }],
   ["two-locks", { make: twoLocks, mutants: twoLocksMutants }],
 ]);

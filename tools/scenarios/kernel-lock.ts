@@ -13,7 +13,7 @@ import { CLOCK_VECTOR } from "#kernel";
 import { type BootedKernel, bootKernel } from "./booted.ts";
 import { DpcRuns, dpcMonitor, dpcRoutine, prepareClock, ScenarioClock } from "./clocked.ts";
 import { levelMonitor } from "./levels.ts";
-import { type LockUse, lockProgram, placesOf } from "./lock-scenario.ts";
+import { type LockUse, lockProgram, placesOf, poison } from "./lock-scenario.ts";
 
 export interface KernelLockUse extends LockUse {
   /** How many processors the clock interrupts, once each: the first ones. All, unless given. */
@@ -78,9 +78,11 @@ export function kernelLockScenario(use: KernelLockUse, options: ScenarioOptions)
     image: start.image,
     booted: start.booted,
     ...(use.keepsDeadStack ? {} : { stacks }),
-    starts: handles.map(() => ({ eip: image.addressOf(program) })),
+    // The handle is on the stack from the start: an interrupt before would write where others will look.
+    starts: tops.map((top) => ({ eip: image.addressOf(program), esp: top - handleBytes })),
     interrupts: handles.slice(0, use.clocks).map((_, processor) => ({ processor, vector: CLOCK_VECTOR, budget: 1 })),
     setup: (memory) => {
+      poison(memory, use, handles);
       prepareClock(memory, kernel, processors, dpc);
       use.setup?.(memory, kernel);
     },

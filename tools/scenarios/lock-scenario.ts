@@ -1,7 +1,7 @@
 // The scenario that every lock is put through: acquire, add one to a word, release, so many times, on every processor.
 
 import { type Assembler, type Data, data, dword, ebx, esi, esp, type Image, link, type Procedure, proc } from "#asm";
-import { type LockMarks, lockMonitor, type Scenario, type ScenarioOptions } from "#explore";
+import { type LockMarks, lockMonitor, type Scenario, type ScenarioOptions, type SetupMemory } from "#explore";
 
 /** How one lock is used. Each part may use EAX, ECX and EDX. */
 export interface LockUse {
@@ -63,13 +63,16 @@ export function lockScenario(use: LockUse, options: ScenarioOptions): Scenario {
     name: use.name,
     image,
     starts: handles.map((esp) => ({ eip: image.entry, esp })),
-    setup: (memory) => {
-      if (use.reusesHandle) return;
-      for (const address of handles) for (const offset of handle.keys()) memory.setDword(address + offset, POISON);
-    },
+    setup: (memory) => poison(memory, use, handles),
     monitors: [lockMonitor(marks)],
     words,
   };
+}
+
+/** Handles before their first use, by physical address. */
+export function poison(memory: SetupMemory, { handle, reusesHandle }: LockUse, handles: readonly number[]): void {
+  if (reusesHandle) return;
+  for (const address of handles) for (const offset of handle.keys()) memory.setDword(address + offset, POISON);
 }
 
 /** The marks in a lock's program. */
@@ -81,16 +84,9 @@ export function placesOf(
   return { acquire: mark("acquire"), enter: mark("enter"), leave: mark("leave"), released: mark("released") };
 }
 
-/**
- * EBX counts the rounds left; the handle lies at ESP. On a booted kernel the program makes room for it on the stack it is given, and
- * ends by switching interrupts off.
- */
+/** EBX counts the rounds left; the handle lies at ESP. On a booted kernel the program ends by switching interrupts off. */
 export function lockProgram(use: LockUse, section: Data, rounds: number, booted = false): Procedure {
   return proc("program", (a) => {
-    if (booted && use.handle.size > 0) {
-      a.sub(esp, use.handle.size * 4);
-      for (const offset of use.handle.keys()) a.mov(dword(esp, offset), POISON);
-    }
     use.prepare?.(a);
     a.mov(ebx, rounds);
     a.label("acquire");

@@ -4,25 +4,34 @@ import { al, cl, ebx, type Procedure, proc } from "#asm";
 import type { Scenario, ScenarioOptions } from "#explore";
 import { CLOCK_VECTOR, DISPATCH_LEVEL, KfLowerIrql, KfRaiseIrql } from "#kernel";
 import { bootKernel } from "./booted.ts";
-import { dpcMonitor, dpcRoutine, prepareClock, ScenarioClock } from "./clocked.ts";
+import { dpcMonitor, dpcRoutine, prepareClock, ScenarioBroadcastClock, ScenarioClock } from "./clocked.ts";
 import { levelMonitor } from "./levels.ts";
 
 /** Every processor raises and lowers its level so many times; the clock interrupts each of them once. */
 export function raiseLower(options: ScenarioOptions): Scenario {
+  return scenario("raise-lower", options, ScenarioClock, options.processors);
+}
+
+/** The same, but that the clock interrupts processor 0, which sends the vector on to all others, as the kernel does. */
+export function clock(options: ScenarioOptions): Scenario {
+  return scenario("clock", options, ScenarioBroadcastClock, 1);
+}
+
+function scenario(name: string, options: ScenarioOptions, service: Procedure, clocks: number): Scenario {
   const { processors, rounds } = options;
   const program = raiseLowerProgram(rounds);
   const dpc = dpcRoutine();
-  const kernel = bootKernel(processors, [program, ScenarioClock, dpc]);
+  const kernel = bootKernel(processors, [program, service, dpc]);
   const { image } = kernel;
   const at = (label: string): number => image.addressOf(program.label(label));
   const every = Array.from({ length: processors }, (_, processor) => processor);
   return {
     ...options,
-    name: "raise-lower",
+    name,
     ...kernel,
     starts: every.map(() => ({ eip: image.addressOf(program) })),
-    interrupts: every.map((processor) => ({ processor, vector: CLOCK_VECTOR, budget: 1 })),
-    setup: (memory) => prepareClock(memory, kernel, processors, dpc),
+    interrupts: every.slice(0, clocks).map((processor) => ({ processor, vector: CLOCK_VECTOR, budget: 1 })),
+    setup: (memory) => prepareClock(memory, kernel, processors, dpc, service),
     monitors: [
       levelMonitor(
         kernel,

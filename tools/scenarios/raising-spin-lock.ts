@@ -16,17 +16,26 @@ import { kernelLockScenario } from "./kernel-lock.ts";
 import { raisingSpinLockMutants } from "./mutants/raising-spin-lock.ts";
 
 /**
- * Every processor takes one ordinary lock, raising its level; the clock interrupts the first of them once, and the DPC that it
- * queues takes the lock too.
+ * Every processor takes one ordinary lock, raising its level; the clock interrupts each of them once, and the DPC that it queues
+ * takes the lock too.
  */
 export function raisingSpinLock(options: ScenarioOptions): Scenario {
+  return scenario("raising-spin-lock", options, options.processors);
+}
+
+/** The same, but that the clock interrupts processor 0 alone: as many processors again would have states beyond number. */
+export function raisingSpinLockOneClock(options: ScenarioOptions): Scenario {
+  return scenario("raising-spin-lock-one-clock", options, 1);
+}
+
+function scenario(name: string, options: ScenarioOptions, clocks: number): Scenario {
   const spinLock = data("spinLock", 4);
   const mutant = options.mutant === undefined ? undefined : raisingSpinLockMutants[options.mutant];
   const acquire = mutant?.acquire ?? KfAcquireSpinLock;
   const release = mutant?.release ?? KfReleaseSpinLock;
   return kernelLockScenario(
     {
-      name: "raising-spin-lock",
+      name,
       lock: spinLock,
       acquire(a) {
         a.mov(ecx, spinLock);
@@ -42,7 +51,7 @@ export function raisingSpinLock(options: ScenarioOptions): Scenario {
         : {}),
       fifo: false,
       handle: new Map(),
-      clocks: 1,
+      clocks,
       dpc: {
         acquire(a) {
           a.mov(ecx, spinLock);

@@ -23,6 +23,26 @@ for (const name of ["queued-lock", "spin-lock"]) {
   }
 }
 
+// On the booted kernel: a handler's accesses are steps, and so is each of the kernel's to its own structures.
+const BOOTED = [
+  // scenario, processors, mutants
+  ["raise-lower", 1, []],
+  ["halt-wait", 1, ["P16", "P17"]],
+  ["idle", 2, ["P15"]],
+  ["raising-spin-lock", 1, ["P10", "P11"]],
+] as const;
+
+for (const [name, processors, mutants] of BOOTED) {
+  for (const mutant of name === "raising-spin-lock" ? mutants : [undefined, ...mutants]) {
+    test(`${name} ${mutant ?? "as it is"} with interrupts: the same verdict, violations and outcomes`, () => {
+      const scenario = scenarioByName(name, { processors, mutant });
+      const [few, all] = [explore(scenario), explore(scenario, { everyAccess: true })];
+      assert.equal(findings(all), findings(few));
+      assert.ok(all.states > few.states);
+    });
+  }
+}
+
 test("two rounds and three processors agree as well", () => {
   for (const [processors, rounds] of [
     [2, 2],

@@ -46,6 +46,16 @@ for (const [name, processors, rounds, states, transitions, least, most] of LOCKS
   });
 }
 
+for (const [processors, rounds, states] of [
+  [4, 1, 95229],
+  [3, 2, 338697],
+] as const) {
+  test(`queued-lock ${processors}x${rounds} is verified`, () => {
+    const verdict = explore(scenarioByName("queued-lock", { processors, rounds }));
+    assert.equal([verdict.verdict, verdict.states, verdict.violations], ["verified", states, []]);
+  });
+}
+
 const MUTANTS = [
   // lock, mutant, processors, rounds, what is violated on the simplest schedule
   ["queued-lock", "M1", 2, 1, "memory safety"],

@@ -1,5 +1,5 @@
 // `ring0 explore`: every schedule of a scenario, and the verdict; a violation leaves a file that replays it.
-import { explore as exploreScenario, MODELS, type Scenario, type Verdict } from "#explore";
+import { explore as exploreScenario, MODELS, type Model, type Scenario, type Verdict } from "#explore";
 import { scenarioNames } from "../../scenarios/index.ts";
 import { command } from "../command.ts";
 import { CommandError, EXIT, type ExitCode } from "../exit.ts";
@@ -29,6 +29,11 @@ export const explore = command({
       requiresArg: true,
       describe: "Stop after so many states: the verdict is then bounded",
     },
+    reduction: {
+      type: "boolean",
+      default: true,
+      describe: "Look at choices that are one processor's own affair alone (--no-reduction: slower, finds the same)",
+    },
     list: { type: "boolean", default: false, describe: "List scenarios and mutants" },
     output: { type: "string", requiresArg: true, describe: "Where a failure goes (SCENARIO.failure.json)" },
     json: { type: "boolean", default: false, describe: "Print one JSON object" },
@@ -52,7 +57,7 @@ export const explore = command({
       rounds: integer("--rounds", args.rounds, 1, 1000),
       mutant: args.mutant,
     });
-    const verdict = search(scenario, args.model, maxStates, host);
+    const verdict = search(scenario, { model: args.model, reduction: args.reduction, maxStates }, host);
     const failure = verdict.violations[0]?.failure;
     const file = args.output ?? defaultFile(scenario);
     if (failure) saveFailure(file, failure);
@@ -61,11 +66,18 @@ export const explore = command({
   },
 });
 
-function search(scenario: Scenario, model: "sc", maxStates: number | undefined, host: Host): Verdict {
+interface SearchArguments {
+  readonly model: Model;
+  readonly reduction: boolean;
+  readonly maxStates: number | undefined;
+}
+
+function search(scenario: Scenario, { model, reduction, maxStates }: SearchArguments, host: Host): Verdict {
   const status = new StatusLine(host);
   try {
     return exploreScenario(scenario, {
       model,
+      reduction,
       ...(maxStates === undefined ? {} : { maxStates }),
       progress: (states) => status.show(() => `${states.toLocaleString("en")} states`),
     });

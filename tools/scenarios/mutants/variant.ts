@@ -30,6 +30,7 @@ export interface Mutant {
  * when assembled if an instruction to be replaced is not there: the routine has changed, and the mutant must follow.
  */
 export function variant(routine: Procedure, ...edits: readonly Edit[]): Procedure {
+  const { body } = routine;
   return proc(
     routine.name,
     (a) => {
@@ -51,7 +52,7 @@ export function variant(routine: Procedure, ...edits: readonly Edit[]): Procedur
             return () => edit.write?.(a);
           },
         });
-      routine.body(editing(a, ""));
+      body(editing(a, ""));
       for (const edit of edits) {
         if (done.has(edit)) continue;
         throw new Error(`${routine.name} has no ${edit.instead} number ${edit.occurrence ?? 1} to be replaced`);
