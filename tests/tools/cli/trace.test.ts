@@ -99,6 +99,23 @@ test("-D writes the trace to a file and leaves standard output to the guest", ()
   assert.match(read("trace.txt"), /port 0x3f8 <- 48/);
 });
 
+test("--ring changes nothing of the run, keeps the last records and shows none", () => {
+  const words = [QUEUED_LOCK, "--smp", "3", "--max-instructions", "200000", "--json"];
+  const ran = JSON.parse(expect(3, "run", ...words).stdout);
+  const traced = JSON.parse(expect(3, "trace", "--ring", "--last", "500", ...words).stdout);
+  assert.is(traced.hash, ran.hash);
+  assert.is(traced.kept, 500);
+  assert.ok(traced.records >= 200000);
+});
+
+test("--ring leaves standard output to the guest and says at the end what it has kept", () => {
+  const body = "a.mov(dx, 0x3f8); a.mov(al, 0x48); a.out(dx, al); a.mov(al, 0x0a); a.out(dx, al); a.hlt();";
+  const { stdout, stderr } = expect(0, "trace", program("kept.ts", body), "--ring", "--last", "3");
+  assert.is(stdout, "H\n");
+  assert.match(stderr, /^ring0: halted, after [\d,]+ instructions in [\d.]+ s; the last 3 of [\d,]+ records kept\n$/);
+  expect(2, "trace", program("kept.ts", body), "--ring", "-D", "trace.txt");
+});
+
 test("two halves of a split instruction are two lines", () => {
   const { stdout } = expect(0, "trace", COUNTER, "--split-rmw", "--access", "total", "--first", "2");
   assert.match(stdout, /\[total\] = 00000000 \(half of it: others may come in between\)/);

@@ -1,7 +1,7 @@
 // The recorder sees every instruction and changes none.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Machine, TraceRing, traceRecord } from "#emulator";
+import { Machine } from "#emulator";
 import counter from "../../../tools/programs/counter.ts";
 import { type Filter, Recorder, readRecord, symbolsOf, type TraceEvent } from "../../../tools/trace/index.ts";
 
@@ -95,17 +95,6 @@ test("the filters keep what they say and nothing else", () => {
     assert.ok(kept.length > 0);
     assert.equal(watch(2, filter).events, kept);
   }
-});
-
-test("a ring keeps the last ones, the oldest first", () => {
-  const ring = new TraceRing(3);
-  const record = (n: number) => new Int32Array(traceRecord.RECORD_WORDS).fill(n);
-  for (const n of [1, 2, 3, 4, 5]) ring.push(record(n));
-  assert.equal(
-    ring.drain().map(([n]) => n),
-    [3, 4, 5],
-  );
-  assert.is(ring.length, 0);
 });
 
 test.run();

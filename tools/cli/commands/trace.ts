@@ -1,6 +1,6 @@
 // `ring0 trace`: runs as `ring0 run` does and tells what the processors did, instruction by instruction.
 import { closeSync, writeSync } from "node:fs";
-import { type Machine, TraceRing } from "#emulator";
+import { type Machine, type RunResult, TraceRing } from "#emulator";
 import {
   type Classes,
   type Filter,
@@ -13,7 +13,7 @@ import {
 } from "../../trace/index.ts";
 import { rangeOfSymbol, readRange } from "../address.ts";
 import { command } from "../command.ts";
-import { CommandError, EXIT } from "../exit.ts";
+import { CommandError, EXIT, type ExitCode } from "../exit.ts";
 import type { Host } from "../host.ts";
 import { integer, machineOptions, readSetup } from "../options.ts";
 import { describeOutcome, exitCodeOf } from "../outcome.ts";
@@ -50,15 +50,24 @@ export const trace = command({
     },
     first: { type: "string", requiresArg: true, describe: "Stop after so many lines" },
     last: { type: "string", requiresArg: true, describe: "Show only the last so many" },
+    ring: {
+      type: "boolean",
+      default: false,
+      describe: `Keep full records in a ring of --last (${BLOCK}) and show none: what recording alone takes`,
+    },
     fold: { type: "boolean", default: true, describe: "Tell equal turns of a waiting loop once" },
-    json: { type: "boolean", default: false, describe: "One JSON object a line" },
+    json: { type: "boolean", default: false, describe: "One JSON object a line; with --ring one in all" },
     D: { alias: "output", type: "string", requiresArg: true, describe: "Write the trace to this file" },
-    serial: { ...serialOption, describe: "The guest's serial port: stdio, file:PATH or none (none; with -D stdio)" },
+    serial: {
+      ...serialOption,
+      describe: "The guest's serial port: stdio, file:PATH or none (none; with -D or --ring stdio)",
+    },
   },
   examples: [
     ["trace counter.ts --first 20", "the first instructions"],
     ["trace counter.ts --smp 2 --class locked --last 10", "the last locked ones"],
     ["trace kernel.elf --symbol main --access total", "accesses of main to a variable"],
+    ["trace kernel.elf --ring --last 100000", "full records of the last 100,000 steps, not shown"],
   ],
   async run(args, host) {
     const subject = await readSubject(args.image);
@@ -67,10 +76,12 @@ export const trace = command({
     const filter = readFilter(args, setup.processors, symbols);
     if (args.first !== undefined && args.last !== undefined)
       throw new CommandError("trace: --first and --last at once; one of them would do");
+    if (args.ring && args.D !== undefined)
+      throw new CommandError("trace: --ring shows no record that -D could write; --last without --ring would do");
     const first =
       args.first === undefined ? Number.POSITIVE_INFINITY : integer("--first", args.first, 1, Number.MAX_SAFE_INTEGER);
     const last = args.last === undefined ? undefined : integer("--last", args.last, 1, MOST_KEPT);
-    const serial = openSerial(args.serial ?? (args.D === undefined ? "none" : "stdio"), host);
+    const serial = openSerial(args.serial ?? defaultSerial(args), host);
     const output = openOutput(args.D, host);
 
     const text = new TraceText(symbols, { fold: args.fold });
@@ -81,23 +92,47 @@ export const trace = command({
     };
     const machine = setup.boot((byte) => serial.put(byte));
     const limit = firstOnly(machine, first);
-    const recorder = new Recorder(machine, filter, (record) => {
+    const isOnlyKept = args.ring || last !== undefined;
+    const kept = (record: Int32Array): void => {
       if (!limit.take()) return;
       ring.push(record);
-      if (last === undefined && ring.length === BLOCK) print();
-    });
+      if (!isOnlyKept && ring.length === BLOCK) print();
+    };
+    const recorder = new Recorder(machine, filter, isOnlyKept && args.first === undefined ? ring : kept);
     machine.observe(recorder);
     const began = host.now();
     const result = await runInTurns(machine, setup.maxInstructions, host, () => serial.flush());
+    const seconds = host.now() - began;
     recorder.finish();
-    print();
+    const exitCode = limit.reached() ? EXIT.ok : exitCodeOf(result);
+    if (!args.ring) print();
     serial.close();
     output.close();
-    if (limit.reached()) return EXIT.ok;
-    host.err.write(`ring0: ${describeOutcome(result, host.now() - began)}\n`);
-    return exitCodeOf(result);
+    if (args.ring && args.json)
+      host.out.write(`${JSON.stringify(ringObject(ring, machine, result, exitCode, seconds))}\n`);
+    else if (args.ring) host.err.write(`ring0: ${describeOutcome(result, seconds)}; ${describeRing(ring)}\n`);
+    else if (!limit.reached()) host.err.write(`ring0: ${describeOutcome(result, seconds)}\n`);
+    return exitCode;
   },
 });
+
+/** Standard output is the guest's where the trace does not need it. */
+function defaultSerial({ D, ring, json }: { D?: string | undefined; ring: boolean; json: boolean }): string {
+  return D !== undefined || (ring && !json) ? "stdio" : "none";
+}
+
+/** `the last 1,024 of 3,456,789 records are kept`. */
+function describeRing({ length, total }: TraceRing): string {
+  const number = (value: number) => value.toLocaleString("en");
+  return `the last ${number(length)} of ${number(total)} records kept`;
+}
+
+/** What `--ring --json` says. */
+function ringObject(ring: TraceRing, machine: Machine, result: RunResult, exitCode: ExitCode, seconds: number): object {
+  const { reason, guestExit, detail, instructions, clock } = result;
+  const { total: records, length: kept } = ring;
+  return { reason, exitCode, guestExit, detail, hash: machine.hash(), instructions, clock, seconds, records, kept };
+}
 
 /** Lets so many records through and then stops the machine. */
 function firstOnly(machine: Machine, most: number): { take(): boolean; reached(): boolean } {
