@@ -1,5 +1,5 @@
 // Real programs with a few bytes changed: each is run to several points first, and goes on from there as a mutant.
-import { Machine, type Snapshot } from "#emulator";
+import { Machine, type MachineOptions, type Snapshot } from "#emulator";
 import * as L from "../../../emulator/memory/layout.ts";
 import counter from "../../../tools/programs/counter.ts";
 import queuedLock from "../../../tools/programs/queued-lock.ts";
@@ -45,10 +45,10 @@ interface Start {
 export class Mutants {
   readonly #starts: Start[] = [];
 
-  constructor() {
+  constructor(options: MachineOptions = {}) {
     for (const { image, processors, points, code } of programs) {
       for (const point of points) {
-        const machine = Machine.boot(image, { processors, memory: MEMORY });
+        const machine = Machine.boot(image, { ...options, processors, memory: MEMORY });
         machine.run({ maxInstructions: point });
         for (const { number } of machine.processors) forgetRetired(machine, number);
         const next = machine.processors.map(({ cs, eip }) => cs.base + eip);

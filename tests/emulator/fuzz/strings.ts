@@ -22,68 +22,96 @@ const APIC_REGISTERS = [
   0x380, 0x380, 0x390, 0x3e0,
 ] as const;
 
-const little = (value: number, bytes: number): number[] =>
-  Array.from({ length: bytes }, (_, i) => (value >>> (8 * i)) & 0xff);
+/** Code as it is made; an instruction may run over what will be kept of it. */
+class Code {
+  readonly bytes: Uint8Array;
+  at = 0;
+
+  constructor(length: number) {
+    this.bytes = new Uint8Array(length + LONGEST);
+  }
+
+  put(byte: number): void {
+    this.bytes[this.at++] = byte;
+  }
+
+  little(value: number, bytes: number): void {
+    for (let i = 0; i < bytes; i++) this.put(value >>> (8 * i));
+  }
+}
+
+/** More bytes than the longest part of a string has. */
+const LONGEST = 64;
 
 /** One instruction of a row of the table, with random prefixes and operands. */
-function fromTable(random: Random, bits: 16 | 32): number[] {
+function fromTable(code: Code, random: Random, bits: 16 | 32): void {
+  const { bytes, at: start } = code;
   const form = random.oneIn(RARELY) ? random.pick(stopping) : random.pick(goesOn);
-  const bytes: number[] = [];
-  if (form.repeatable && !random.oneIn(3)) bytes.push(random.oneIn(2) ? 0xf2 : 0xf3);
-  if (form.lockable && random.oneIn(4)) bytes.push(0xf0);
-  while (random.oneIn(5)) bytes.push(random.pick(PREFIXES));
-  if (form.mandatory !== 0) bytes.push(form.mandatory);
-  if (form.map === 2) bytes.push(0x0f);
-  bytes.push(form.opcode + (form.plusRegister ? random.below(8) : 0));
-  const modrm = bytes.length;
-  for (let i = 0; i < 11; i++) bytes.push(random.corner());
+  if (form.repeatable && !random.oneIn(3)) code.put(random.oneIn(2) ? 0xf2 : 0xf3);
+  if (form.lockable && random.oneIn(4)) code.put(0xf0);
+  for (let i = 0; i < MOST_PREFIXES && random.oneIn(5); i++) code.put(random.pick(PREFIXES));
+  if (form.mandatory !== 0) code.put(form.mandatory);
+  if (form.map === 2) code.put(0x0f);
+  code.put(form.opcode + (form.plusRegister ? random.below(8) : 0));
+  const modrm = code.at;
+  for (let i = 0; i < 11; i++) code.put(random.corner());
   if (form.modrmByte >= 0) bytes[modrm] = form.modrmByte;
   else if (typeof form.modrm === "number") bytes[modrm] = (bytes[modrm] & 0xc7) | (form.modrm << 3);
   // Most displacements of one byte, so that addresses stay near what the registers point at.
   if (form.modrm !== "none" && form.rmMemory && random.oneIn(2)) bytes[modrm] = (bytes[modrm] & 0x3f) | 0x40;
-  const found = decode(bytes, 0, Math.min(bytes.length, 15), bits);
-  return bytes.slice(0, typeof found === "string" ? 1 + random.below(6) : found.length);
+  const found = decode(bytes, start, Math.min(code.at - start, 15), bits);
+  code.at = start + (typeof found === "string" ? 1 + random.below(6) : found.length);
 }
 
+/** As many as make an instruction too long by themselves. */
+const MOST_PREFIXES = 20;
+
 /** Sets DX to a device's port and reads or writes it. */
-function portAccess(random: Random, bits: 16 | 32): number[] {
+function portAccess(code: Code, random: Random, bits: 16 | 32): void {
   const port = random.pick(PORTS);
-  const sizePrefix = random.oneIn(4) ? [0x66] : [];
+  const isOtherSize = random.oneIn(4);
   const opcode = random.pick([0xec, 0xed, 0xee, 0xee, 0xee, 0xef]);
-  return [...(bits === 32 ? [0x66] : []), 0xba, ...little(port, 2), 0xb0, random.corner(), ...sizePrefix, opcode];
+  if (bits === 32) code.put(0x66);
+  code.put(0xba);
+  code.little(port, 2);
+  code.put(0xb0);
+  code.put(random.corner());
+  if (isOtherSize) code.put(0x66);
+  code.put(opcode);
 }
 
 /** Writes or reads a register of the local APIC or of the I/O APIC through the addresses they are mapped at. */
-function apicAccess(random: Random, bits: 16 | 32): number[] {
+function apicAccess(code: Code, random: Random, bits: 16 | 32): void {
   const toIoApic = random.oneIn(4);
   const address = toIoApic ? 0xfec00000 + random.pick([0, 0x10]) : 0xfee00000 + random.pick(APIC_REGISTERS);
-  const value = [
-    random.corner(),
-    random.pick([0, 0, 1, 0x40, 0x44, 0x45, 0x46, 0x85, 0xc5]),
-    random.below(16),
-    random.byte(),
-  ];
-  const sizes = bits === 16 ? [0x66, 0x67] : [];
-  if (random.oneIn(4)) return [...sizes, 0x8b, 0x05, ...little(address, 4)];
-  return [...sizes, 0xc7, 0x05, ...little(address, 4), ...value];
+  if (bits === 16) code.little(0x6766, 2);
+  if (random.oneIn(4)) {
+    code.little(0x058b, 2);
+    code.little(address, 4);
+    return;
+  }
+  code.little(0x05c7, 2);
+  code.little(address, 4);
+  code.put(random.corner());
+  code.put(random.pick([0, 0, 1, 0x40, 0x44, 0x45, 0x46, 0x85, 0xc5]));
+  code.put(random.below(16));
+  code.put(random.byte());
 }
 
-const rawBytes = (random: Random): number[] => Array.from({ length: 1 + random.below(6) }, () => random.byte());
+function rawBytes(code: Code, random: Random): void {
+  for (let i = 1 + random.below(6); i > 0; i--) code.put(random.byte());
+}
 
 /** `length` bytes of code. */
 export function instructionString(random: Random, bits: 16 | 32, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  const put = (part: number[]): void => {
-    for (const byte of part) if (at < length) bytes[at++] = byte;
-  };
+  const code = new Code(length);
   const isRaw = random.oneIn(6);
-  while (at < length) {
+  while (code.at < length) {
     const kind = random.below(16);
-    if (isRaw || kind < 2) put(rawBytes(random));
-    else if (kind === 2) put(portAccess(random, bits));
-    else if (kind === 3) put(apicAccess(random, bits));
-    else put(fromTable(random, bits));
+    if (isRaw || kind < 2) rawBytes(code, random);
+    else if (kind === 2) portAccess(code, random, bits);
+    else if (kind === 3) apicAccess(code, random, bits);
+    else fromTable(code, random, bits);
   }
-  return bytes;
+  return code.bytes.subarray(0, length);
 }

@@ -1,6 +1,6 @@
 // A small machine to throw random code into: descriptor tables, page tables, handlers that step over what faulted, and a
 // case of it: everything random that goes in, as plain data, so that the same case can be run again.
-import { Machine, type Snapshot } from "#emulator";
+import { Machine, type MachineOptions, type Snapshot } from "#emulator";
 import * as L from "../../../emulator/memory/layout.ts";
 import type { Random } from "./random.ts";
 import { instructionString } from "./strings.ts";
@@ -11,7 +11,7 @@ export const modes: readonly Mode[] = ["real", "ring 0", "ring 3"];
 /** What makes a case: bytes of RAM and words of the machine's processor blocks, set in this order. */
 export interface Case {
   readonly memory: readonly (readonly [physical: number, bytes: ArrayLike<number>])[];
-  readonly words: readonly (readonly [index: number, value: number])[];
+  readonly words: readonly { readonly index: number; readonly value: number }[];
 }
 
 const MIB = 0x100000;
@@ -99,8 +99,8 @@ export class World {
   readonly machine: Machine;
   readonly #base: Snapshot;
 
-  constructor(processors: number, splitRmw = false) {
-    const machine = new Machine({ processors, memory: MIB, seed: 7, splitRmw });
+  constructor(processors: number, options: MachineOptions = {}) {
+    const machine = new Machine({ ...options, processors, memory: MIB, seed: 7 });
     this.machine = machine;
     const { memory } = machine;
     memory.set(GDT, dwords(gdt.flat()));
@@ -129,14 +129,14 @@ export class World {
     const { machine } = this;
     machine.restore(this.#base);
     for (const [address, bytes] of memory) machine.memory.set(address, bytes);
-    for (const [index, value] of words) machine.core.i32[index] = value;
+    for (const { index, value } of words) machine.core.i32[index] = value;
     return machine;
   }
 
   /** A case drawn at random. */
   draw(random: Random, mode: Mode): Case {
     const memory: [number, ArrayLike<number>][] = [];
-    const words: [number, number][] = [];
+    const words: { index: number; value: number }[] = [];
     const { processors } = this.machine;
     const code = CODE + (random.oneIn(4) ? L.PAGE - 1 - random.below(CODE_LENGTH) : 16 * random.below(16));
     const bits = mode === "real" || random.oneIn(8) ? 16 : 32;
@@ -149,7 +149,7 @@ export class World {
     }
     for (const { number } of processors) {
       const at = (L.PROCESSOR_BASE + number * L.PROCESSOR_SIZE) >> 2;
-      registers(random, mode, bits, code + number * 0x1000, (word, value) => words.push([at + word, value]));
+      registers(random, mode, bits, code + number * 0x1000, (word, value) => words.push({ index: at + word, value }));
     }
     return { memory, words };
   }
