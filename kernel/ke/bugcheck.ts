@@ -175,7 +175,7 @@ function listOthers(a: Assembler, name: string, frozen: boolean): void {
 }
 
 /** VOID (). Stop every other processor by an NMI, also those that have interrupts off; wait until they have, or too long. */
-const KiFreezeOthers = proc("KiFreezeOthers", (a) => {
+export const KiFreezeOthers = proc("KiFreezeOthers", (a) => {
   a.push(ebx);
   a.push(edi);
   a.mov(eax, dword(fs, KPCR.SetMember));

@@ -58,7 +58,7 @@ import { KiInterruptTable, servedVectors } from "./interrupt.ts";
  * Every interrupt with a level: raise to it, call its service routine with interrupts on, then tell the local APIC and go
  * back to the level before. That may be above ours: in the middle of a raise, whose first store we have seen.
  */
-const KiInterrupt = proc("KiInterrupt", (a) => {
+export const KiInterrupt = proc("KiInterrupt", (a) => {
   const Entry = esi;
   enter(a);
   a.mov(eax, dword(esp, KTRAP_FRAME.Vector));
@@ -150,7 +150,7 @@ const PAGE_FAULT_WRITE_SHIFT = 1;
 const EXECUTED = 8;
 
 /** A page that is not there, at any level: there is nobody who could bring it. */
-const KiPageFault = proc("KiPageFault", (a) => {
+export const KiPageFault = proc("KiPageFault", (a) => {
   a.pushad();
   a.cld();
   a.mov(edx, dword(esp, KTRAP_FRAME.ErrorCode));

@@ -48,15 +48,7 @@ export function boot({ processors = 1, checked = false }: HarnessOptions = {}): 
   found.serial.length = 0;
   found.nt = new Nt(found.machine, found.image, found.harness, found.serial);
   found.nt.build = (make) => kernel.building({ checked }, make);
-  change?.(found.nt, checked);
   return found.nt;
-}
-
-let change: ((nt: Nt, checked: boolean) => void) | undefined;
-
-/** Has every boot from now on begin with a change to the kernel: for mutants, on which tests must fail. */
-export function changeEveryBoot(by: (nt: Nt, checked: boolean) => void): void {
-  change = by;
 }
 
 interface Images {

@@ -1,7 +1,7 @@
 // ring0/harness: the booted kernel in a test's hands, name by name.
 
 /** From nothing to a booted kernel. */
-export { boot, changeEveryBoot, type HarnessOptions } from "./boot.ts";
+export { boot, type HarnessOptions } from "./boot.ts";
 /** How routines are called. */
 export { type Convention, type Result, type Signature, signatureOf, stackBytes } from "./conventions.ts";
 /** How a call ends when it does not end well. */

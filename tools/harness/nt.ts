@@ -28,7 +28,9 @@ const MEMORY_END = 0x80800000;
 const LINE = 64;
 const GARBAGE = 0xcc;
 /** Instructions that a run may take, all processors together, unless told otherwise. */
-const RUN_LIMIT = 5_000_000;
+const RUN_LIMIT = 1_000_000;
+/** What a bug check may take: it waits for the others to stop. */
+const BUG_CHECK_LIMIT = 20_000_000;
 /** How often a run looks whether it is over, in instructions. */
 const RUN_STEP = 500;
 const CRASHED = 6;
@@ -380,7 +382,7 @@ export class Nt implements ByteStore {
 
   /** A processor is about to stop the machine: all of them run, as the others are stopped by it. */
   #bugCheck(): never {
-    const { reason, guestExit } = this.machine.run({ maxInstructions: this.#retired() + RUN_LIMIT });
+    const { reason, guestExit } = this.machine.run({ maxInstructions: this.#retired() + BUG_CHECK_LIMIT });
     if (reason !== "guest exit" || guestExit !== CRASHED)
       throw new GuestStopped(`a bug check does not end the machine: ${reason} ${guestExit ?? ""}`);
     throw this.#bugCheckFound();

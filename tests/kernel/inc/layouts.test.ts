@@ -3,6 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Field } from "#asm";
+import { boot } from "#harness";
 import * as kernel from "#kernel";
 
 const test = suite("layouts");
@@ -128,6 +129,30 @@ const priorities: readonly [irqls: readonly number[], tpr: number][] = [
   [[30], 0xef],
   [[31], 0xff],
 ];
+
+/** What stands at places that are spelled out again, on a kernel that has been booted. */
+for (const checked of [false, true])
+  test(`LAY-01: what debuggers look for in a KPCR is where they look for it (${checked ? "checked" : "free"})`, () => {
+    const nt = boot({ processors: 3, checked });
+    for (const { number, registers } of nt.processors) {
+      const { base: page } = registers.fs;
+      const at = (offset: number, bytes = 4): number => nt.load(page + offset, bytes);
+      const baseAt = (descriptor: number): number =>
+        ((nt.load(descriptor + 7, 1) << 24) | (nt.load(descriptor + 4, 1) << 16) | nt.load(descriptor + 2, 2)) >>> 0;
+      const prcb = page + 0x120;
+      assert.ok(at(0x04) >= registers.esp && at(0x08) < registers.esp, "the stack's bounds");
+      assert.equal([at(0x04) - at(0x08), at(0x1c), at(0x20)], [0x2000, page, prcb]);
+      assert.equal([at(0x24, 1), at(0x48), at(0x51, 1)], [0, 1 << number, number]);
+      assert.equal(
+        [at(0x38), baseAt(at(0x3c) + 0x30), baseAt(at(0x3c) + 0x28)],
+        [nt.addressOf("KiIdt"), page, at(0x40)],
+      );
+      assert.equal([at(0x44, 2), at(0x46, 2)], [1, 1]);
+      const thread = at(0x124);
+      assert.equal([nt.load(thread, 1), at(0x12c), at(0x130, 1)], [6, thread, number]);
+      assert.equal([at(0x132, 2), at(0x1a0), at(0x1b4)], [checked ? 1 : 0, prcb + 0x80, prcb + 0x94]);
+    }
+  });
 
 test("each level has its task priority", () => {
   for (const [irqls, tpr] of priorities) for (const irql of irqls) assert.is(kernel.taskPriority(irql), tpr, `${irql}`);

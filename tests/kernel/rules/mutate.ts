@@ -1,16 +1,9 @@
-// Imported before a test file: every kernel that it boots has the mistake that the environment's RING0_MUTANT names by its rule.
+// Imported before anything else: makes the mistake that the environment's RING0_MUTANT names by its rule.
 
-import { changeEveryBoot } from "#harness";
-import { mutants } from "./mutants.ts";
+import "../../../tools/scenarios/index.ts"; // first: its own mutants are made of routines that are right
+import { mutants } from "./mutants/index.ts";
 
-const mutant = mutants.find(({ rule }) => rule === process.env["RING0_MUTANT"]);
-if (!mutant) throw new Error(`no mutant for the rule ${process.env["RING0_MUTANT"]}`);
-changeEveryBoot((nt, checked) => {
-  if (checked !== mutant.checked) return;
-  try {
-    mutant.change(nt);
-  } catch (error) {
-    console.error(error); // the kernel has changed, and the mutant must follow: no test may fail on that account
-    process.exit(70);
-  }
-});
+const name = process.env["RING0_MUTANT"];
+const mutant = mutants.find(({ rule }) => rule === name);
+if (!mutant) throw new Error(`no mutant for the rule ${name}`);
+mutant.apply();

@@ -90,7 +90,7 @@ for (const processors of [1, 2, 3, 4, 8])
 test("BC-05: a STOP ends the command with status 6", () => {
   const { status, stdout } = spawnSync(
     process.execPath,
-    ["dist/tools/cli/main.js", "run", "tools/programs/double-release.ts"],
+    [...process.execArgv, "tools/cli/main.ts", "run", "tools/programs/double-release.ts"],
     { cwd: ROOT, encoding: "utf8" },
   );
   assert.match(stdout, /^\*\*\* STOP: 0x00000010 \(/m);

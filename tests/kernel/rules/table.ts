@@ -163,6 +163,22 @@ HW-03 INIT and STARTUP start a processor at its page; a second STARTUP changes n
 HW-04 before a processor first lowers it has its own KPCR, number and enabled local APIC
 `;
 
+/** The rules of Milestone 1: the founding routine, and what it stands on. */
+const FIRST_MILESTONE = `
+IRQL-01..13 IRQL-16..18 APIC-01..03 APIC-06..08 SL-01..16 SL-30 QL-01..22 QL-27 QL-29..33
+DPC-01..05 DPC-08 DPC-10 DPC-14 DPC-21 BC-01 BC-02 BC-05 LAY-01 CC-01 HW-01..04`;
+
+export const MILESTONE_1: ReadonlySet<string> = new Set(
+  FIRST_MILESTONE.trim()
+    .split(/\s+/)
+    .flatMap((range) => {
+      const [, group = "", first = "", last = first] = /^(\w+)-(\d+)(?:\.\.(\d+))?$/.exec(range) ?? [];
+      return Array.from({ length: Number(last) - Number(first) + 1 }, (_, index) => {
+        return `${group}-${`${Number(first) + index}`.padStart(2, "0")}`;
+      });
+    }),
+);
+
 const VERIFIER = "the verifier's report";
 const STORE_BUFFERS = "store buffers";
 
