@@ -61,6 +61,12 @@ export class LinearMemory {
   private readonly ramBase: number;
   private readonly attributes: number;
   private readonly pageTables: number[] = [];
+  /**
+   * The device page that a processor's accesses of a kind met last, kept as exactly as the TLBs: its linear address (or
+   * TLB_INVALID) and its physical one, at processor * 4 + the number of that kind's TLB. Nobody but `read` and `write` knows.
+   */
+  private readonly deviceTags: Int32Array;
+  private readonly devicePages: Int32Array;
   /** Slots of all TLBs that hold something, while these are few: emptying a TLB is then a matter of so many words. */
   private readonly filled = new Int32Array(MOST_FILLED);
   private filledCount = 0;
@@ -70,6 +76,8 @@ export class LinearMemory {
     this.ramSize = core.layout.ramSize;
     this.ramBase = core.layout.ramBase;
     this.attributes = core.layout.attributeBase;
+    this.deviceTags = new Int32Array(4 * core.layout.processors).fill(L.TLB_INVALID);
+    this.devicePages = new Int32Array(4 * core.layout.processors);
     core.i32.fill(L.TLB_INVALID, L.TLB_BASE >> 2, (L.TLB_BASE + L.TLB_SIZE * core.layout.processors) >> 2);
   }
 
@@ -244,6 +252,8 @@ export class LinearMemory {
   }
 
   private read(linear: number, width: 1 | 2 | 4, user: boolean): number {
+    const device = this.deviceAt(linear, width, user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR);
+    if (device !== 0) return this.core.bus.readPhysical(device, width);
     const across = (linear & (L.PAGE - 1)) + width > L.PAGE;
     const first = this.translate(linear, false, user);
     if (first < 0) return 0;
@@ -254,6 +264,11 @@ export class LinearMemory {
   }
 
   private write(linear: number, width: 1 | 2 | 4, value: number, user: boolean): void {
+    const device = this.deviceAt(linear, width, user ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR);
+    if (device !== 0) {
+      this.core.bus.writePhysical(device, width, value);
+      return;
+    }
     const across = (linear & (L.PAGE - 1)) + width > L.PAGE;
     const first = this.translate(linear, true, user);
     if (first < 0) return;
@@ -262,6 +277,15 @@ export class LinearMemory {
     if (this.core.g[G_OBSERVED] !== 0) this.observedWrite(first, second, linear, width, value);
     else if (across) this.storeAcross(first, second, linear, width, value);
     else this.storeTo(first, width, value);
+  }
+
+  /** The physical address (int32) of an unwatched access to the device page met last, 0 for any other. */
+  private deviceAt(linear: number, width: number, tlb: number): number {
+    const { g } = this.core;
+    const kind = g[G_PROCESSOR] * 4 + tlb;
+    const offset = linear & (L.PAGE - 1);
+    if (this.deviceTags[kind] !== linear - offset || offset + width > L.PAGE || g[G_OBSERVED] !== 0) return 0;
+    return this.devicePages[kind] | offset;
   }
 
   /** Bytes on both sides of a page boundary: `first` is the physical address of the first one, `second` of the next page. */
@@ -386,7 +410,11 @@ export class LinearMemory {
     const slot = base + ((linear >>> 11) & 0x7fe);
     if (core.i32[slot] === (linear & -L.PAGE)) return ((linear + core.i32[slot + 1]) >>> 0) - this.ramBase;
     const physical = (core.word(L.R_CR0) & CR0_PG) === 0 ? linear >>> 0 : this.walk(linear, write, user, false);
-    if (physical >= 0) this.enter(slot, linear, physical, write);
+    if (physical >= this.ramSize) {
+      const kind = core.g[G_PROCESSOR] * 4 + (user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR) + (write ? 1 : 0);
+      this.deviceTags[kind] = linear & -L.PAGE;
+      this.devicePages[kind] = physical & -L.PAGE;
+    } else if (physical >= 0) this.enter(slot, linear, physical, write);
     return physical;
   }
 
@@ -425,7 +453,6 @@ export class LinearMemory {
   private enter(slot: number, linear: number, physical: number, write: boolean): void {
     const { core } = this;
     const page = physical - (physical & (L.PAGE - 1));
-    if (page + L.PAGE > this.ramSize) return;
     if (write) {
       const at = this.attributes + page / L.PAGE;
       if ((core.u8[at] & ~L.ATTRIBUTE_DIRTY) !== 0) return;
@@ -522,6 +549,7 @@ export class LinearMemory {
       i32.fill(L.TLB_INVALID, L.TLB_BASE >> 2, (L.TLB_BASE + L.TLB_SIZE * core.layout.processors) >> 2);
     else for (let i = 0; i < this.filledCount; i++) i32[filled[i]] = L.TLB_INVALID;
     this.filledCount = 0;
+    this.deviceTags.fill(L.TLB_INVALID);
   }
 
   /** Every processor's write TLBs: a page has got an attribute that the store path must see. */
@@ -563,6 +591,7 @@ export class LinearMemory {
     const processor = core.g[G_PROCESSOR];
     const base = (L.TLB_BASE + processor * L.TLB_SIZE) >> 2;
     core.i32.fill(L.TLB_INVALID, base, base + (4 * L.TLB_BYTES) / 4);
+    this.deviceTags.fill(L.TLB_INVALID, processor * 4, processor * 4 + 4);
     this.translationsChanged(processor);
     core.g[G_MODE_CHANGED] = 1;
   }
@@ -581,6 +610,7 @@ export class LinearMemory {
         core.i32[slot] = L.TLB_INVALID;
       }
     }
+    this.deviceTags.fill(L.TLB_INVALID, core.g[G_PROCESSOR] * 4, core.g[G_PROCESSOR] * 4 + 4);
     this.translationsChanged(core.g[G_PROCESSOR]);
     core.g[G_MODE_CHANGED] = 1;
   }

@@ -116,8 +116,8 @@ export interface LocalApicWiring {
   startup(processor: number, vector: number): void;
   /** The end of a level-triggered interrupt, broadcast to the I/O APIC. */
   endOfInterrupt(vector: number): void;
-  /** Something has changed that may interrupt a processor or move a due time. */
-  changed(): void;
+  /** Something has changed that may interrupt a processor, this one alone if it is named, or move a due time. */
+  changed(processor?: number): void;
   notImplemented(name: string): void;
 }
 
@@ -204,23 +204,10 @@ export class LocalApics {
 
   /** Writes the register at a multiple of 16. Read-only registers ignore it. */
   write(processor: number, offset: number, value: number, now: number): void {
+    if (this.writeTimeless(processor, offset, value)) return;
     const i32 = this.#i32;
     const at = this.#at(processor);
     switch (offset) {
-      case APIC_EOI:
-        this.#endOfInterrupt(at);
-        return;
-      case APIC_TPR:
-        i32[at + TPR] = value & 0xff;
-        if (i32[at + IRR_SUMMARY] !== 0) this.#wiring.changed();
-        return;
-      case APIC_ICR_LOW:
-        i32[at + ICR_LOW] = value & ICR_WRITABLE;
-        this.#sendInterprocessor(processor, at);
-        return;
-      case APIC_ICR_HIGH:
-        i32[at + ICR_HIGH] = value & 0xff000000;
-        return;
       case APIC_ID:
         i32[at + ID] = value & 0xff000000;
         return;
@@ -260,6 +247,29 @@ export class LocalApics {
     this.#error(at, ERROR_REGISTER);
   }
 
+  /** The registers that kernels write all the time, in which time has no part: false for any other, and nothing is done. */
+  writeTimeless(processor: number, offset: number, value: number): boolean {
+    const i32 = this.#i32;
+    const at = this.#at(processor);
+    switch (offset) {
+      case APIC_EOI:
+        this.#endOfInterrupt(processor, at);
+        return true;
+      case APIC_TPR:
+        i32[at + TPR] = value & 0xff;
+        if (i32[at + IRR_SUMMARY] !== 0) this.#wiring.changed(processor);
+        return true;
+      case APIC_ICR_LOW:
+        i32[at + ICR_LOW] = value & ICR_WRITABLE;
+        this.#sendInterprocessor(processor, at);
+        return true;
+      case APIC_ICR_HIGH:
+        i32[at + ICR_HIGH] = value & 0xff000000;
+        return true;
+    }
+    return false;
+  }
+
   /** The vector the processor would take now if its IF allowed it, or -1: the highest in the IRR, if above the PPR's class. */
   deliverable(processor: number): number {
     const at = this.#at(processor);
@@ -267,10 +277,11 @@ export class LocalApics {
     return vector >= 0 && vector >>> 4 > this.#priority(at) >>> 4 ? vector : -1;
   }
 
-  /** The processor takes the deliverable vector (there must be one): it moves from the IRR to the ISR. */
+  /** The processor takes the deliverable vector: it moves from the IRR to the ISR. -1 if there is none. */
   acknowledge(processor: number): number {
     const at = this.#at(processor);
-    const vector = this.#highest(at, IRR, IRR_SUMMARY);
+    const vector = this.deliverable(processor);
+    if (vector < 0) return -1;
     this.#clear(at, IRR, IRR_SUMMARY, vector);
     this.#set(at, ISR, ISR_SUMMARY, vector);
     return vector;
@@ -307,7 +318,7 @@ export class LocalApics {
     const bit = 1 << (vector & 31);
     if (levelTriggered) this.#i32[at + TMR + (vector >>> 5)] |= bit;
     else this.#i32[at + TMR + (vector >>> 5)] &= ~bit;
-    this.#wiring.changed();
+    this.#wiring.changed(processor);
   }
 
   /** Delivers a message to every APIC its destination matches (10.6.2); false if none does. */
@@ -397,12 +408,12 @@ export class LocalApics {
 
   // --- registers with consequences ---
 
-  #endOfInterrupt(at: number): void {
+  #endOfInterrupt(processor: number, at: number): void {
     const vector = this.#highest(at, ISR, ISR_SUMMARY);
     if (vector < 0) return;
     this.#clear(at, ISR, ISR_SUMMARY, vector);
     if (((this.#i32[at + TMR + (vector >>> 5)] >>> (vector & 31)) & 1) !== 0) this.#wiring.endOfInterrupt(vector);
-    if (this.#i32[at + IRR_SUMMARY] !== 0) this.#wiring.changed();
+    if (this.#i32[at + IRR_SUMMARY] !== 0) this.#wiring.changed(processor);
   }
 
   /**

@@ -28,8 +28,8 @@ export interface BoardHooks {
   /** The machine clock in ticks, the instructions of the current slice included. */
   now(): number;
   currentProcessor(): number;
-  /** Something may have changed what interrupts a processor, or a due time: look again after the current instruction. */
-  stopSoon(): void;
+  /** Something may have changed what interrupts this processor, or any, or a due time: look again after the current instruction. */
+  stopSoon(processor?: number): void;
   /** The guest wrote `value` to the debug exit port. */
   guestExit(value: number): void;
   /** Software resets the machine; `why` names the way it did. */
@@ -57,7 +57,7 @@ export interface BoardOptions {
 type Width = 1 | 2 | 4;
 
 const BOOT_PROCESSOR = 0;
-const IOAPIC_ADDRESS = 0xfec00000;
+const IOAPIC_ADDRESS = 0xfec00000 | 0;
 const IRQ_PIT = 0;
 const IRQ_COM1 = 4;
 /** The timer is on this input of the I/O APIC; the other devices are on that of their IRQ number. */
@@ -91,7 +91,7 @@ export class Board implements Bus {
     this.#hooks = hooks;
     this.#processors = core.layout.processors;
     this.#rom = options.rom ?? new Uint8Array(0);
-    const changed = () => hooks.stopSoon();
+    const changed = (processor?: number) => hooks.stopSoon(processor);
     const notImplemented = (name: string) => hooks.notImplemented(name);
 
     this.lapics = new LocalApics(core, this.#processors, {
@@ -211,7 +211,8 @@ export class Board implements Bus {
 
   /** The processor takes the interrupt that waits (there must be one): its vector. The local APIC's go before the 8259s'. */
   acknowledge(processor: number): number {
-    return this.lapics.deliverable(processor) >= 0 ? this.lapics.acknowledge(processor) : this.pic.acknowledge();
+    const vector = this.lapics.acknowledge(processor);
+    return vector >= 0 ? vector : this.pic.acknowledge();
   }
 
   nmiPending(processor: number): boolean {
@@ -240,7 +241,7 @@ export class Board implements Bus {
    * read gives the register's bytes, the 12 bytes behind a register read as 0, and a narrower or misaligned write is dropped.
    */
   readPhysical(address: number, width: Width): number {
-    const page = (address & ~PAGE_OFFSET) >>> 0;
+    const page = address & ~PAGE_OFFSET;
     const offset = address & PAGE_OFFSET;
     const processor = this.#hooks.currentProcessor();
     if (page === this.#apicPage(processor)) {
@@ -250,16 +251,18 @@ export class Board implements Bus {
     if (page === IOAPIC_ADDRESS) {
       return bytesOf((offset & 12) === 0 ? this.ioapic.read(offset & ~15) : 0, offset & 3, width);
     }
-    const inRom = address - (FOUR_GIB - this.#rom.length);
+    const inRom = (address >>> 0) - (FOUR_GIB - this.#rom.length);
     return inRom < 0 || inRom + width > this.#rom.length ? ALL_ONES[width] : littleEndian(this.#rom, inRom, width);
   }
 
   writePhysical(address: number, width: Width, value: number): void {
-    const page = (address & ~PAGE_OFFSET) >>> 0;
+    const page = address & ~PAGE_OFFSET;
     const offset = address & PAGE_OFFSET;
     const processor = this.#hooks.currentProcessor();
     if (page === this.#apicPage(processor)) {
-      if (width === 4 && (offset & 15) === 0) this.lapics.write(processor, offset, value, this.#hooks.now());
+      if (width !== 4 || (offset & 15) !== 0) return;
+      if (!this.lapics.writeTimeless(processor, offset, value))
+        this.lapics.write(processor, offset, value, this.#hooks.now());
     } else if (page === IOAPIC_ADDRESS) {
       // IOREGSEL holds eight bits, and software does write it as a byte.
       if ((width === 4 && (offset & 15) === 0) || offset === 0) this.ioapic.write(offset, value);
@@ -272,7 +275,7 @@ export class Board implements Bus {
   }
 
   #apicPage(processor: number): number {
-    return (this.#word(processor, L.R_APIC_BASE) & ~PAGE_OFFSET) >>> 0;
+    return this.#word(processor, L.R_APIC_BASE) & ~PAGE_OFFSET;
   }
 
   // --- ports ---

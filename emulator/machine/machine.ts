@@ -165,7 +165,7 @@ export class Machine {
       {
         now: () => core.now(),
         currentProcessor: () => core.g[G_PROCESSOR],
-        stopSoon: () => this.lookAgain(),
+        stopSoon: (processor) => this.lookAgain(processor),
         guestExit: (value) => this.end({ reason: "guest exit", guestExit: value }),
         reset: (why) => this.reset(why),
         init: (processor) => {
@@ -437,13 +437,18 @@ export class Machine {
     this.core.g[G_RETURN] = 1;
   }
 
-  /** Something changed outside the current processor: it looks for interrupts, and the loop for an earlier due time. */
-  private lookAgain(): void {
+  /**
+   * Something changed outside the current processor: it looks for interrupts, and the loop for an earlier due time. Where a
+   * processor is named, an interrupt came for it and that is all.
+   */
+  private lookAgain(processor = -1): void {
     const { core } = this;
     core.stopAfterThis();
-    const isCrowded = core.i32[L.SLICE_ALONE >> 2] !== 0 && this.othersCanRun();
+    const current = core.g[G_PROCESSOR];
+    const isAlone = processor !== current && core.i32[L.SLICE_ALONE >> 2] !== 0;
+    const isCrowded = isAlone && (processor < 0 ? this.othersCanRun() : this.canRun(processor));
     if (isCrowded) core.i32[L.SLICE_LEFT >> 2] = 0;
-    if (isCrowded || this.board.nextDue() < this.sliceEnd) core.g[G_RETURN] = 1;
+    if (isCrowded || (processor < 0 && this.board.nextDue() < this.sliceEnd)) core.g[G_RETURN] = 1;
     if (core.word(L.R_ACTIVITY) !== L.RUNNING) core.g[G_RETURN] = 1;
   }
 

@@ -22,7 +22,7 @@ import {
   word,
 } from "#asm";
 import type { Machine } from "#emulator";
-import { handle, snippet } from "../guests/snippet.ts";
+import { APIC, handle, snippet, TPR } from "../guests/snippet.ts";
 
 const test = suite("paging");
 
@@ -401,6 +401,57 @@ test("tables written through the directory that leads to itself take effect", ()
   assert.is(machine.processors[0].ebx, 7);
   // The directory's first entry has been used for an entry of a page, and that page written to.
   assert.is(machine.processors[0].edx & 0xfff, P | W | A | D);
+});
+
+// A page of the local APIC is remembered from access to access; here is what must make it forgotten.
+const remappings: readonly (readonly [title: string, change: (a: Assembler) => void])[] = [
+  ["by its entry", (a) => a.mov(dword(ENTRY), NEXT | P | W)],
+  [
+    "by its entry, with INVLPG",
+    (a) => {
+      a.mov(dword(ENTRY), NEXT | P | W);
+      a.invlpg(byte(PAGE));
+    },
+  ],
+  [
+    "by other tables",
+    (a) => {
+      a.mov(dword(ENTRY), NEXT | P | W);
+      a.mov(eax, cr3);
+      a.mov(cr3, eax);
+    },
+  ],
+];
+for (const [title, change] of remappings)
+  test(`a device's page mapped elsewhere ${title} is memory`, () => {
+    const { machine, fault } = run((a) => {
+      a.mov(dword(NEXT, TPR), 0x77);
+      a.mov(dword(ENTRY), APIC | P | W);
+      a.mov(dword(PAGE, TPR), 0x30);
+      a.mov(ecx, dword(PAGE, TPR));
+      change(a);
+      a.mov(ebx, dword(PAGE, TPR));
+      a.mov(dword(PAGE, TPR), 0x50);
+      a.mov(dword(ENTRY), APIC | P | W);
+      a.mov(esi, dword(PAGE, TPR));
+    });
+    const { ecx: first, ebx: second, esi: third } = machine.processors[0];
+    assert.is(fault, "");
+    assert.equal([first, second, third], [0x30, 0x77, 0x30]);
+    assert.is(machine.memory.dword(NEXT + TPR), 0x50);
+  });
+
+test("a device's page that has been read can still not be written without the right to", () => {
+  const { machine, fault } = run((a) => {
+    a.mov(dword(ENTRY), APIC | P);
+    a.mov(eax, dword(PAGE, TPR));
+    a.mov(dword(PAGE, TPR), 0x50);
+    a.mov(dword(ENTRY), APIC | P);
+    a.mov(ebx, dword(PAGE, TPR));
+  }, WP);
+  assert.is(fault, `#PF(3) at ${(PAGE + TPR).toString(16)}, 1`);
+  assert.is(machine.memory.dword(PAGE + TPR), 0x50);
+  assert.is(machine.processors[0].ebx, 0);
 });
 
 test("with paging turned off again addresses are physical", () => {
