@@ -21,4 +21,42 @@ declare namespace WebAssembly {
     prototype: Memory;
     new (descriptor: MemoryDescriptor): Memory;
   };
+
+  // biome-ignore lint/suspicious/noEmptyInterface: opaque, as in the DOM's library
+  interface Module {}
+  var Module: {
+    prototype: Module;
+    /** Compiles at once; throws CompileError for bytes that are no module. */
+    new (bytes: BufferSource): Module;
+  };
+
+  // biome-ignore lint/complexity/noBannedTypes: as in the DOM's library
+  type ExportValue = Function | Memory | Table;
+  type ImportValue = ExportValue | number;
+  type ModuleImports = Record<string, ImportValue>;
+  type Imports = Record<string, ModuleImports>;
+  type Exports = Record<string, ExportValue>;
+
+  interface Instance {
+    readonly exports: Exports;
+  }
+  var Instance: {
+    prototype: Instance;
+    new (module: Module, importObject?: Imports): Instance;
+  };
+
+  interface TableDescriptor {
+    element: "anyfunc" | "externref";
+    initial: number;
+    maximum?: number;
+  }
+  interface Table {
+    readonly length: number;
+    get(index: number): unknown;
+    set(index: number, value?: unknown): void;
+  }
+  var Table: {
+    prototype: Table;
+    new (descriptor: TableDescriptor): Table;
+  };
 }

@@ -15,6 +15,7 @@ import {
 } from "../cpu/core.ts";
 import { resetProcessor, startFromSipi } from "../cpu/index.ts";
 import { LinearMemory } from "../cpu/paging.ts";
+import type { CompilerOptions } from "../engine/compiler/compiler.ts";
 import { type InstructionObserver, Interpreter } from "../engine/interpreter/interpreter.ts";
 import * as L from "../memory/layout.ts";
 import { Board } from "./board.ts";
@@ -59,6 +60,24 @@ export interface MachineOptions {
    * through fw_cfg. A multiple of 64 KiB, at most 16 MiB. Without one, images are loaded and entered directly.
    */
   readonly rom?: Uint8Array;
+  /**
+   * "interpreter": tier 0 alone. "auto" (the default): hot code is compiled to WebAssembly. "compiled": all code that can be
+   * is, as soon as it is met; "everywhere": and can be entered at each instruction (a test's way to meet every path). The run is
+   * the same with each of them.
+   */
+  readonly engine?: Engine;
+  /** Budgets are not kept to: a benchmark's way to see what exactness costs. Runs are then not repeatable. Default false. */
+  readonly inexact?: boolean;
+}
+
+export type Engine = "interpreter" | "compiled" | "auto" | "everywhere";
+
+/** Times an entry of code is met before it is compiled: a compilation takes as long as some thousand interpreted instructions. */
+const HOT = 500;
+
+function compilerOptions(engine: Engine, inexact: boolean): CompilerOptions | null {
+  if (engine === "interpreter") return null;
+  return { threshold: engine === "auto" ? HOT : 1, everywhere: engine === "everywhere", exact: !inexact };
 }
 
 /** Anything that can give the bytes of an image: the assembler's images do. */
@@ -148,7 +167,7 @@ export class Machine {
 
   /** A machine at its reset state. Throws RangeError for sizes no machine has. */
   constructor(options: MachineOptions = {}) {
-    const { processors = 1, memory = 128 * MIB, seed = 1, rom = null } = options;
+    const { processors = 1, memory = 128 * MIB, seed = 1, rom = null, engine = "auto", inexact = false } = options;
     if (!Number.isInteger(processors) || processors < 1 || processors > L.MAX_PROCESSORS)
       throw new RangeError(`machine: ${processors} processors asked for; 1 to ${L.MAX_PROCESSORS} can be had`);
     if (memory % MIB !== 0 || memory < MIB || memory > 3072 * MIB)
@@ -185,7 +204,7 @@ export class Machine {
       { out2GatesInterrupt: options.out2GatesInterrupt, ...(rom && { rom }) },
     );
     core.bus = this.board;
-    this.interpreter = new Interpreter(core, this.board);
+    this.interpreter = new Interpreter(core, this.board, compilerOptions(engine, inexact));
     this.memory = new PhysicalMemory(core, rom ?? undefined);
     this.processors = Array.from({ length: processors }, (_, number) => new Processor(core, number));
     for (let processor = 0; processor < processors; processor++) {

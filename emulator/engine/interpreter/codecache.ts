@@ -109,6 +109,11 @@ export class CodeCache {
     return slot * L.PAGE;
   }
 
+  /** The physical page (number) that a map is of. */
+  pageOfMap(map: number): number {
+    return this.slots[map / L.PAGE].page;
+  }
+
   /** Decodes from `offset` in the page whose map begins at `map`; returns the first record. */
   decodeRun(map: number, offset: number): number {
     const { page, key } = this.slots[map / L.PAGE];

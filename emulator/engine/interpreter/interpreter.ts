@@ -1,6 +1,7 @@
 // Tier 0: runs predecoded records, one handler call an instruction. The reference for every other engine.
 import {
   type Core,
+  CR0_PE,
   CR0_PG,
   G_BUDGET,
   G_CODE_MAP,
@@ -49,6 +50,8 @@ import { forms } from "../../isa/forms.ts";
 import type { Form, Instruction } from "../../isa/instruction.ts";
 import { CS, SS } from "../../isa/operands.ts";
 import * as L from "../../memory/layout.ts";
+import { Compiler, type CompilerOptions } from "../compiler/compiler.ts";
+import { segmentOffset } from "../compiler/runtime.ts";
 import type { TraceRing } from "../trace/ring.ts";
 import { type Boundary, makeBoundary, quickMnemonics } from "./boundary.ts";
 import { CodeCache, KEY_32, KEY_STACK, keyFlat, type SpecialHandlers } from "./codecache.ts";
@@ -107,6 +110,9 @@ export class Interpreter {
   observer: InstructionObserver | null = null;
   /** Read-modify-writes without LOCK are two steps: others may run between them. Only looked at while G_OBSERVED is set. */
   splitUpdates = false;
+  private readonly quick: Quick;
+  /** Tier 1, or null for a machine that does without. */
+  readonly compiler: Compiler | null;
   private readonly interrupts: Interrupts;
   /** Per processor: what its code is decoded and fetched under, and whether that is still known. */
   private readonly keys = new Int32Array(L.MAX_PROCESSORS).fill(-1);
@@ -115,12 +121,11 @@ export class Interpreter {
   private readonly fetchTags: Int32Array;
   private readonly fetchMaps: Int32Array;
   private readonly inner: (p: number) => number;
-  private readonly quick: Quick;
   private traced: { ring: TraceRing; loop: (p: number) => number } | null = null;
   /** The last record that ran. */
   private last = 0;
 
-  constructor(core: Core, interrupts: Interrupts) {
+  constructor(core: Core, interrupts: Interrupts, compiler: CompilerOptions | null) {
     this.core = core;
     this.interrupts = interrupts;
     const special: SpecialHandlers = {
@@ -159,6 +164,7 @@ export class Interpreter {
     this.fetchMaps = new Int32Array(core.layout.processors * FETCH_SLOTS);
     core.linear.codeWritten = (physical, bytes) => {
       if (this.cache.written(physical, bytes)) core.g[G_CODE_PAGE] = NO_CODE_PAGE;
+      this.compiler?.written(physical, bytes);
     };
     core.linear.translationsChanged = (processor) => this.forgetFetches(processor);
 
@@ -174,14 +180,40 @@ export class Interpreter {
       takeInterrupt: () => this.takeInterrupt(),
     });
     this.handlers.push(...boundary.handlers);
+    this.compiler = compiler && this.makeCompiler(compiler);
     this.inner = makeLoop(core, this.cache.code, this.handlers, boundary, (p) => {
       this.last = p;
     });
   }
 
+  private makeCompiler(options: CompilerOptions): Compiler {
+    const { core, cache, handlers } = this;
+    const countHandler = handlers.length;
+    const compiler = new Compiler(
+      {
+        core,
+        cache,
+        handlers,
+        handlerCount,
+        countHandler,
+        enterHandler: countHandler + 1,
+        eipOf: (p) => this.eipOf(p),
+        find: (eip) => this.find(eip),
+        currentPage: () => cache.pageOfMap(core.g[G_CODE_MAP]),
+      },
+      options,
+    );
+    handlers.push(
+      (p) => compiler.count(p),
+      (p) => compiler.enter(p),
+    );
+    return compiler;
+  }
+
   /** Everything derived from memory contents is looked up again: after a restore. */
   reset(): void {
     this.cache.clear();
+    this.compiler?.clear();
     this.forgetFetches(-1);
     this.core.linear.flushEverything();
   }
@@ -191,10 +223,12 @@ export class Interpreter {
     const to = processor < 0 ? this.fetchTags.length : from + FETCH_SLOTS;
     this.fetchTags.fill(1, from, to);
     this.core.g[G_CODE_PAGE] = NO_CODE_PAGE;
+    this.compiler?.translationsChanged(processor);
   }
 
   /** Somebody else changed registers of processors: nothing remembered of their modes is good. */
   forgetModes(): void {
+    if (this.core.g[G_OBSERVED] !== 0) this.compiler?.letGo();
     this.known.fill(0);
     this.core.g[G_MODE_CHANGED] = 1;
   }
@@ -242,11 +276,32 @@ export class Interpreter {
     if (this.keys[processor] !== rights) {
       this.keys[processor] = rights;
       this.fetchTags.fill(1, processor * FETCH_SLOTS, (processor + 1) * FETCH_SLOTS);
+      this.compiler?.translationsChanged(processor);
     }
     this.known[processor] = 1;
     g[G_KEY] = key;
     g[G_CODE_PAGE] = NO_CODE_PAGE;
     this.selectTlbs();
+    if (this.compiler !== null) this.describeSegments(key);
+  }
+
+  /** For compiled code: bases of segments that are not flat, and where four bytes can be sure to lie within them. */
+  private describeSegments(key: number): void {
+    const { core } = this;
+    const isProtected = (core.word(L.R_CR0) & CR0_PE) !== 0;
+    for (let segment = 0; segment < 6; segment++) {
+      if (segment !== CS && (key & keyFlat(segment)) !== 0) continue;
+      const attributes = core.segment(segment, L.S_ATTRIBUTES);
+      const isCode = (attributes & ATTRIBUTE_CODE_SEGMENT) !== 0;
+      const usable = (attributes & ATTRIBUTE_P) !== 0 && (isCode || (attributes & ATTRIBUTE_EXPAND_DOWN) === 0);
+      const room = usable ? Math.max(0, (core.segment(segment, L.S_LIMIT) >>> 0) - 2) : 0;
+      // In code segments the bit that makes data writable makes the code readable.
+      const marked = (attributes & ATTRIBUTE_WRITABLE) !== 0;
+      const tlb = core.g[G_TLB_READ];
+      core.i32[tlb + (segmentOffset(segment, "base") >> 2)] = core.segment(segment, L.S_BASE);
+      core.i32[tlb + (segmentOffset(segment, "readable") >> 2)] = !isProtected || !isCode || marked ? room : 0;
+      core.i32[tlb + (segmentOffset(segment, "writable") >> 2)] = !isProtected || (!isCode && marked) ? room : 0;
+    }
   }
 
   private selectTlbs(): void {
@@ -370,6 +425,7 @@ export class Interpreter {
     const p = this.locate();
     if (p < 0) return this.afterStatus();
     if (!flatCode && !this.withinLimit(p)) return this.afterStatus();
+    this.compiler?.watch(p);
     const q = g[G_OBSERVED] !== 0 ? this.observedRun(p) : this.inner(p);
     if (q >= 0) {
       core.setWord(L.R_EIP, this.eipOf(q));
@@ -399,7 +455,6 @@ export class Interpreter {
     return this.splitUpdates || this.core.linear.journal !== null ? null : (this.observer?.ring ?? null);
   }
 
-  /** The inner loop that writes into the observer's ring, where there is one and it can be used. */
   private tracedLoop(): ((p: number) => number) | null {
     const { ring } = this;
     if (ring === null || (this.core.g[G_KEY] & KEY_32) === 0) return null;
@@ -519,6 +574,7 @@ export class Interpreter {
     if ((page + 1) * L.PAGE > core.layout.ramSize) return this.decodeOnce(offset, linear) ? cache.scratch : -1;
     if (cache.full) {
       cache.clear();
+      this.compiler?.clear();
       this.forgetFetches(-1);
     }
     const map = cache.mapOf(page, g[G_KEY]);
@@ -597,10 +653,13 @@ export class Interpreter {
     const { g, linear } = core;
     const { code } = cache;
     const find = (eip: number): number => this.find(eip);
+    const watch = (p: number): void => this.compiler?.watch(p);
     const stackIsWide = (): boolean => (core.segment(SS, L.S_ATTRIBUTES) & ATTRIBUTE_D) !== 0;
     const jumpTo = (target: number): number => {
       core.i32[g[G_CPU] + L.R_EIP] = target;
-      return find(target);
+      const k = find(target);
+      if (k > 0 && code[k] < handlerCount) watch(k);
+      return k;
     };
     return {
       code,
@@ -648,6 +707,9 @@ export class Interpreter {
         // A link is good as long as the record: both lie in one page under one key.
         if (k > 0 && g[G_CODE_PAGE] === page && p !== cache.scratch && code[p + F.F_SPECIAL] === 0)
           code[p + F.F_TARGET] = k;
+        // Heads of loops, routines, and what lies in another page.
+        if (k > 0 && (k <= p || g[G_CODE_PAGE] !== page || isCall(cache.instructions[code[p + F.F_INSTRUCTION]])))
+          watch(k);
         return k;
       },
       jumpTo,
@@ -713,6 +775,8 @@ const updates = forms.map(({ roles, access }) => roles.some((role, i) => role ==
 function isUpdate(instruction: Instruction | undefined): boolean {
   return instruction?.memory === true && updates[instruction.form.id] === true;
 }
+
+const isCall = (instruction: Instruction | undefined): boolean => instruction?.form.mnemonic === "CALL";
 
 /** The inner loop, on its own so that nothing else keeps it from being compiled well. */
 function makeLoop(

@@ -1,0 +1,182 @@
+// The control flow of a region as WebAssembly can say it: dominator tree, loops, merges, and where budgets are looked at
+// (N. Ramsey, "Beyond Relooper", 2022; K. Cooper, T. Harvey, K. Kennedy, "A Simple, Fast Dominance Algorithm", 2001).
+import type { Region } from "./region.ts";
+
+/** One block's place in the structure. Nodes are numbered in reverse postorder; node 0 is the dispatcher. */
+export interface Structure {
+  /** EIP of a node's block (that of node 0 means nothing), and node of an EIP. */
+  readonly starts: readonly number[];
+  readonly nodeOf: ReadonlyMap<number, number>;
+  /** Nodes whose code follows a labelled block of the node's, the last one in order first. */
+  readonly merges: readonly (readonly number[])[];
+  readonly isMerge: readonly boolean[];
+  readonly isLoop: readonly boolean[];
+  /** Index of a node among the dispatch targets, or -1. */
+  readonly targetOf: readonly number[];
+  /** EIPs of the dispatch targets: those of the region, and the heads of loops with more than one way in. */
+  readonly targets: readonly number[];
+  /** Does an edge go back to a loop's head that encloses it? If not, and it goes back, it goes through the dispatcher. */
+  dominates(node: number, other: number): boolean;
+  /**
+   * For nodes where the budget is looked at, instructions on the longest way to the next such node; 0 elsewhere. Every circle
+   * and every dispatch target has one.
+   */
+  readonly needed: readonly number[];
+}
+
+/** Ways without a look at the budget are not much longer than this, so that the end of a slice is not left to the interpreter. */
+const LONGEST_WAY = 64;
+
+export function structure(region: Region): Structure {
+  const targets = [...region.targets];
+  for (;;) {
+    const graph = orderBlocks(region, targets);
+    const dominators = dominatorsOf(graph);
+    const entered = irreducible(graph, dominators);
+    if (entered.length === 0) return describe(region, targets, graph, dominators);
+    for (const node of entered) targets.push(graph.starts[node]);
+  }
+}
+
+interface Graph {
+  readonly starts: number[];
+  readonly nodeOf: Map<number, number>;
+  readonly successors: number[][];
+  readonly predecessors: number[][];
+}
+
+/** EIPs of the blocks that a block goes on at within the region, by edges that are not the dispatcher's. */
+function edgesOf(region: Region, start: number): number[] {
+  const block = region.blocks.get(start);
+  if (block === undefined) return [];
+  const { end, target, next } = block;
+  const edges = end === "fall" ? [next] : end === "jump" ? [target] : end === "condition" ? [target, next] : [];
+  return edges.filter((eip) => region.blocks.has(eip));
+}
+
+function orderBlocks(region: Region, targets: readonly number[]): Graph {
+  const postorder: number[] = [];
+  const seen = new Set<number>();
+  // Depth first without recursion: blocks in a row can be many.
+  for (const root of [...targets].reverse()) {
+    if (seen.has(root)) continue;
+    seen.add(root);
+    const stack = [{ start: root, edges: edgesOf(region, root), at: 0 }];
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      if (top.at === top.edges.length) {
+        postorder.push(top.start);
+        stack.pop();
+        continue;
+      }
+      const next = top.edges[top.at++];
+      if (seen.has(next)) continue;
+      seen.add(next);
+      stack.push({ start: next, edges: edgesOf(region, next), at: 0 });
+    }
+  }
+  const starts = [0, ...postorder.reverse()];
+  const nodeOf = new Map<number, number>();
+  for (let node = 1; node < starts.length; node++) nodeOf.set(starts[node], node);
+  const node = (eip: number): number => nodeOf.get(eip) ?? 0;
+  const successors = starts.map((start, index) => (index === 0 ? targets : edgesOf(region, start)).map(node));
+  const predecessors: number[][] = starts.map(() => []);
+  successors.forEach((list, from) => {
+    for (const to of list) predecessors[to].push(from);
+  });
+  return { starts, nodeOf, successors, predecessors };
+}
+
+/** Immediate dominators; in reverse postorder a dominator has the smaller number. */
+function dominatorsOf({ starts, predecessors }: Graph): number[] {
+  const immediate = new Array<number>(starts.length).fill(-1);
+  immediate[0] = 0;
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let node = 1; node < starts.length; node++) {
+      let best = -1;
+      for (const from of predecessors[node]) {
+        if (immediate[from] < 0) continue;
+        best = best < 0 ? from : common(immediate, from, best);
+      }
+      if (immediate[node] !== best) {
+        immediate[node] = best;
+        changed = true;
+      }
+    }
+  }
+  return immediate;
+}
+
+function common(immediate: readonly number[], a: number, b: number): number {
+  let [x, y] = [a, b];
+  while (x !== y) {
+    if (x > y) x = immediate[x];
+    else y = immediate[y];
+  }
+  return x;
+}
+
+function dominates(immediate: readonly number[], node: number, other: number): boolean {
+  let at = other;
+  while (at > node) at = immediate[at];
+  return at === node;
+}
+
+/** Nodes that edges go back to without being dominated by them, and that are no dispatch targets yet. */
+function irreducible({ successors }: Graph, immediate: readonly number[]): number[] {
+  const found = new Set<number>();
+  successors.forEach((list, from) => {
+    for (const to of list)
+      if (to <= from && !dominates(immediate, to, from) && !successors[0].includes(to)) found.add(to);
+  });
+  return [...found];
+}
+
+function describe(region: Region, targets: readonly number[], graph: Graph, immediate: readonly number[]): Structure {
+  const { starts, nodeOf, successors } = graph;
+  const count = starts.length;
+  const isLoop = new Array<boolean>(count).fill(false);
+  const forward = new Array<number>(count).fill(0);
+  successors.forEach((list, from) => {
+    for (const to of list) {
+      if (to > from) forward[to]++;
+      else if (dominates(immediate, to, from)) isLoop[to] = true;
+    }
+  });
+  const targetOf = new Array<number>(count).fill(-1);
+  targets.forEach((eip, index) => {
+    targetOf[nodeOf.get(eip) ?? 0] = index;
+  });
+  targetOf[0] = -1;
+  const isMerge = starts.map((_, node) => node > 0 && (forward[node] > 1 || targetOf[node] >= 0));
+  const merges: number[][] = starts.map(() => []);
+  for (let node = count - 1; node > 0; node--) if (isMerge[node]) merges[immediate[node]].push(node);
+  return {
+    starts,
+    nodeOf,
+    merges,
+    isMerge,
+    isLoop,
+    targetOf,
+    targets,
+    dominates: (node, other) => dominates(immediate, node, other),
+    needed: neededOf(region, graph, isLoop, targetOf),
+  };
+}
+
+function neededOf(region: Region, { starts, successors }: Graph, isLoop: boolean[], targetOf: number[]): number[] {
+  const count = starts.length;
+  const isLook = starts.map((_, node) => node > 0 && (isLoop[node] || targetOf[node] >= 0));
+  const longest = new Array<number>(count).fill(0);
+  for (let node = count - 1; node > 0; node--) {
+    const own = region.blocks.get(starts[node])?.instructions.length ?? 0;
+    let rest = 0;
+    for (const to of successors[node]) {
+      if (to <= node || isLook[to]) continue;
+      if (own + longest[to] > LONGEST_WAY) isLook[to] = true;
+      else rest = Math.max(rest, longest[to]);
+    }
+    longest[node] = own + rest;
+  }
+  return longest.map((length, node) => (isLook[node] ? Math.max(length, 1) : 0));
+}
