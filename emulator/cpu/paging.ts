@@ -79,6 +79,8 @@ export class LinearMemory {
     this.deviceTags = new Int32Array(4 * core.layout.processors).fill(L.TLB_INVALID);
     this.devicePages = new Int32Array(4 * core.layout.processors);
     core.i32.fill(L.TLB_INVALID, L.TLB_BASE >> 2, (L.TLB_BASE + L.TLB_SIZE * core.layout.processors) >> 2);
+    const never = (L.TLB_BASE + L.TLB_NEVER * L.TLB_BYTES) >> 2;
+    for (const tlb of [G_TLB_READ, G_TLB_WRITE, G_TOLD_READ, G_TOLD_WRITE]) core.g[tlb] = never; // until an engine chooses
   }
 
   // --- data accesses with the rights of the current privilege level ---

@@ -1,6 +1,7 @@
 // PUSHA, POPA, ENTER, flags and segment registers on the stack; far calls and jumps (SDM vol. 1, ch. 6; vol. 3A, 5.8).
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { Machine } from "#emulator";
 import * as L from "../../../emulator/memory/layout.ts";
 import * as P from "./processor.ts";
 import { Processor } from "./processor.ts";
@@ -54,6 +55,38 @@ stack("a 16-bit stack wraps at 64 KiB and keeps the upper half of ESP", () => {
   assert.is(hex(p.get(L.R_ESP)), "5a5a0000");
   assert.is(p.set(L.R_ESP, 2).run("06"), "#SS(0)");
 });
+
+/**
+ * Bytes run in real mode on a 16-bit stack without a limit, the value they pop lying at SP: where it is found afterwards,
+ * and ESP. POP is data flow, so a machine runs it.
+ */
+function popped(bytes: string, esp: number): string {
+  const machine = new Machine({ memory: 0x100000 });
+  const { core, memory } = machine;
+  const set = (at: number, ...values: number[]): void => core.i32.set(values, (L.PROCESSOR_BASE >> 2) + at);
+  for (let segment = 0; segment < 6; segment++) set(L.R_SEGMENTS + segment * L.SEGMENT_WORDS, 0, 0, -1, 0x9300);
+  set(L.R_EIP, 0x7c00);
+  set(L.R_ESP, esp);
+  memory.set(0x7c00, Buffer.from(bytes.replaceAll(" ", ""), "hex"));
+  memory.setDword(esp & 0xffff, VALUE);
+  assert.is(machine.run({ maxInstructions: 1 }).reason, "budget");
+  const found = [];
+  for (let at = 0; at < 0x40000; at += 2) if (at !== (esp & 0xffff) && memory.word(at) === VALUE) found.push(hex(at));
+  return `${found.join(" ")}, ESP ${hex(machine.processors[0].esp)}`;
+}
+const VALUE = 0xcafe;
+
+for (const [bytes, esp, outcome] of [
+  ["67 8f 44 24 10", 0x18000, "18012, ESP 18002"],
+  ["67 8f 44 24 10", 0x1fffe, "10010, ESP 10000"],
+  ["67 66 8f 44 24 10", 0x1fffc, "10010, ESP 10000"],
+  ["67 66 8f 44 24 10", 0x1fff8, "2000c, ESP 1fffc"],
+  ["67 8f 44 6c 10", 0x1fffe, "10010, ESP 10000"],
+  ["67 8f 04 24", 0xfffe, "0, ESP 0"],
+] as const)
+  stack(`POP to memory at [ESP] goes by the 16-bit pointer as raised: ${bytes} with ESP ${hex(esp)}: ${outcome}`, () =>
+    assert.is(popped(bytes, esp), outcome),
+  );
 
 /** ESP, bytes, outcome on a stack whose page above STACK and the two below STACK - 4 KiB are not mapped. */
 for (const [esp, bytes, outcome] of [
