@@ -4,6 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { explore, formatFailure, readFailure, replay, ScenarioError, writeFailure } from "#explore";
 import { mutantsOf, scenarioByName } from "../../../tools/scenarios/index.ts";
+import { LARGE_LOCKS, LOCK_MUTANTS } from "./cases.ts";
 import { searchModel } from "./model.ts";
 
 const test = suite("locks under every schedule");
@@ -46,48 +47,21 @@ for (const [name, processors, rounds, states, transitions, least, most] of LOCKS
   });
 }
 
-for (const [processors, rounds, states] of [
-  [4, 1, 95229],
-  [3, 2, 338697],
-] as const) {
-  test(`queued-lock ${processors}x${rounds} is verified`, () => {
-    const verdict = explore(scenarioByName("queued-lock", { processors, rounds }));
+for (const [name, processors, rounds, states] of LARGE_LOCKS) {
+  test(`${name} ${processors}x${rounds} is verified`, () => {
+    const verdict = explore(scenarioByName(name, { processors, rounds }));
     assert.equal([verdict.verdict, verdict.states, verdict.violations], ["verified", states, []]);
   });
 }
 
-const MUTANTS = [
-  // lock, mutant, processors, rounds, what is violated on the simplest schedule
-  ["queued-lock", "M1", 2, 1, "memory safety"],
-  ["queued-lock", "M2", 2, 1, "progress"],
-  ["queued-lock", "M3", 2, 1, "progress"],
-  ["queued-lock", "M4", 2, 1, "memory safety"],
-  ["queued-lock", "M5", 2, 1, "mutual exclusion"],
-  ["queued-lock", "M7", 2, 1, "progress"],
-  ["queued-lock", "M8", 2, 1, "first come, first served"],
-  ["queued-lock", "M9", 3, 1, "progress"],
-  ["queued-lock", "M10", 2, 1, "memory safety"],
-  ["queued-lock", "M11", 2, 1, "progress"],
-  ["queued-lock", "M12", 2, 1, "first come, first served"],
-  ["queued-lock", "M13", 2, 2, "handles are left alone"],
-  ["queued-lock", "P03", 2, 1, "progress"],
-  ["queued-lock", "P04", 2, 1, "progress"],
-  ["two-locks", "P19", 2, 1, "progress"],
-  ["spin-lock", "P01", 2, 1, "mutual exclusion"],
-  ["spin-lock", "P02", 3, 1, "mutual exclusion"],
-  ["spin-lock", "S1", 2, 1, "mutual exclusion"],
-  ["spin-lock", "S2", 2, 1, "mutual exclusion"],
-  ["spin-lock", "S3", 2, 1, "mutual exclusion"],
-] as const;
-
-test("every mutant is among the cases below", () => {
+test("every mutant is among the cases", () => {
   for (const name of ["queued-lock", "spin-lock", "two-locks"]) {
-    const tried = MUTANTS.filter(([lock]) => lock === name).map(([, mutant]) => mutant);
+    const tried = LOCK_MUTANTS.filter(([lock]) => lock === name).map(([, mutant]) => mutant);
     assert.equal([...mutantsOf(name).keys()], tried);
   }
 });
 
-for (const [name, mutant, processors, rounds, property] of MUTANTS) {
+for (const [name, mutant, processors, rounds, property] of LOCK_MUTANTS) {
   test(`${name} ${mutant} is violated at ${processors}x${rounds}, and its failure replays ten times of ten`, () => {
     const scenario = scenarioByName(name, { processors, rounds, mutant });
     const { verdict, violations } = explore(scenario);
