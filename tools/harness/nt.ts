@@ -1,7 +1,7 @@
 // A booted kernel: its processors, its memory, and what a test puts there.
 
 import { type Assembler, type Data, type Image, Label, link, Procedure, proc, type Struct, type Type } from "#asm";
-import { decode, format, layout, type Machine } from "#emulator";
+import { layout, type Machine } from "#emulator";
 import * as kernel from "#kernel";
 import { BugCheck, GuestStopped, hex, StepLimit } from "./errors.ts";
 import {
@@ -35,7 +35,6 @@ const BUG_CHECK_LIMIT = 20_000_000;
 const RUN_STEP = 500;
 const CRASHED = 6;
 const JMP_REL32 = 0xe9;
-const NOP = 0x90;
 
 /** A run of a DPC or service routine made by the harness. */
 export interface HarnessEvent {
@@ -304,28 +303,6 @@ export class Nt implements ByteStore {
     const from = this.addressOf(routine);
     this.store(from, 1, JMP_REL32);
     this.setDword(from + 1, target - (from + 5));
-  }
-
-  /**
-   * Overwrites an instruction of a kernel's routine: the first whose text begins so, or a later one. NOPs fill what the new
-   * bytes leave.
-   */
-  overwrite(routine: string, text: string, bytes: readonly number[] = [], occurrence = 1): void {
-    const symbol = this.image.symbols.find(({ name }) => name === routine);
-    if (!symbol) throw new Error(`harness: ${routine} is not in the kernel's image`);
-    const code = this.bytes(symbol.address, symbol.size);
-    let left = occurrence;
-    for (let at = 0; at < code.length; ) {
-      const instruction = decode(code, at, code.length, 32);
-      if (typeof instruction === "string") break;
-      if (format(instruction, symbol.address + at).startsWith(text) && --left === 0) {
-        for (let byte = 0; byte < instruction.length; byte++)
-          this.store(symbol.address + at + byte, 1, bytes[byte] ?? NOP);
-        return;
-      }
-      at += instruction.length;
-    }
-    throw new Error(`harness: ${routine} has no ${occurrence} instructions that begin with ${text}`);
   }
 
   /** Links a routine against all that is there and copies it to its place; its address. */
