@@ -239,6 +239,28 @@ export class LinearMemory {
     return i32[slot] === (linear & -L.PAGE) ? (linear + i32[slot + 1]) >>> 0 : -1;
   }
 
+  /** Bytes at `linear`, at most `bytes`, that lie in a row from its pointer on. */
+  readSpan(linear: number, bytes: number): number {
+    return this.span(linear, bytes, G_TLB_READ);
+  }
+  writeSpan(linear: number, bytes: number): number {
+    return this.span(linear, bytes, G_TLB_WRITE);
+  }
+
+  private span(linear: number, bytes: number, tlb: typeof G_TLB_READ | typeof G_TLB_WRITE): number {
+    const { g, i32 } = this.core;
+    const distance = i32[g[tlb] + ((linear >>> 11) & 0x7fe) + 1];
+    let page = linear & -L.PAGE;
+    let room = L.PAGE - (linear & (L.PAGE - 1));
+    while (room < bytes) {
+      page = (page + L.PAGE) | 0;
+      const slot = g[tlb] + ((page >>> 11) & 0x7fe);
+      if (page === 0 || i32[slot] !== page || i32[slot + 1] !== distance) return room;
+      room += L.PAGE;
+    }
+    return bytes;
+  }
+
   private isUser(): boolean {
     const { core } = this;
     return core.i32[core.g[G_CPU] + L.R_CPL] === 3;

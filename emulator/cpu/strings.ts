@@ -2,7 +2,6 @@
 import type { Instruction } from "../isa/instruction.ts";
 import { DS, ES } from "../isa/operands.ts";
 import {
-  PAGE,
   R_EAX,
   R_ECX,
   R_EDI,
@@ -14,7 +13,6 @@ import {
   R_FRES,
   R_LAZY,
   S_ATTRIBUTES,
-  S_BASE,
   S_LIMIT,
 } from "../memory/layout.ts";
 import { AGAIN, type Core, DF_FLAG, G_CODE_PAGE, G_LEFT, LAZY_SUB, NEXT, NO_CODE_PAGE, STATUS_FLAGS } from "./core.ts";
@@ -35,7 +33,7 @@ import { CODE, DATA_EXPAND_DOWN, DATA_WRITABLE, faulted, linearBase, PRESENT } f
 /** One iteration but for the count: accesses, then registers. False: faulted, with nothing changed. */
 type Iteration = (core: Core, instruction: Instruction, width: Width) => boolean;
 
-/** Does as many whole iterations as one page allows, at most `count`, quickly; 0 where the slow way has to look. */
+/** Does as many whole iterations as lie in RAM in a row, at most `count`, quickly; 0 where the slow way has to look. */
 type Burst = (core: Core, instruction: Instruction, width: Width, count: number) => number;
 
 const widthOf = (instruction: Instruction): Width =>
@@ -136,16 +134,14 @@ const outputOne: Iteration = (core, instruction, width) => {
 };
 
 /**
- * How many elements from an offset upwards are sure to pass the checks of a data segment without leaving a page; 0 where
- * one has to look at each.
+ * How many elements from an offset upwards are sure to pass the checks of a data segment; 0 where one has to look at each.
  */
 function roomFor(core: Core, segment: number, offset: number, instruction: Instruction, width: Width): number {
   const attributes = core.segment(segment, S_ATTRIBUTES);
   if ((attributes & (PRESENT | CODE | DATA_EXPAND_DOWN | DATA_WRITABLE)) !== (PRESENT | DATA_WRITABLE)) return 0;
   const first = offset >>> 0;
   const last = Math.min(core.segment(segment, S_LIMIT) >>> 0, instruction.addressSize === 32 ? 0xffffffff : 0xffff);
-  const inPage = PAGE - ((core.segment(segment, S_BASE) + offset) & (PAGE - 1));
-  return Math.max(0, Math.floor(Math.min(inPage, last - first + 1) / width));
+  return Math.max(0, Math.floor((last - first + 1) / width));
 }
 
 const moveBurst: Burst = (core, instruction, width, count) => {
@@ -155,14 +151,21 @@ const moveBurst: Burst = (core, instruction, width, count) => {
   count = Math.min(count, roomFor(core, segment, source, instruction, width));
   count = Math.min(count, roomFor(core, ES, destination, instruction, width));
   if (count < 2) return 0;
-  const from = core.linear.readPointer(linearBase(core, segment, source));
-  if (from < 0) return 0;
-  const to = core.linear.writePointer(linearBase(core, ES, destination));
-  if (to < 0) return 0;
+  const { linear } = core;
+  const [sourceLinear, destinationLinear] = [linearBase(core, segment, source), linearBase(core, ES, destination)];
+  const from = linear.readPointer(sourceLinear);
+  const to = linear.writePointer(destinationLinear);
+  if (from < 0 || to < 0) return 0;
+  const room = Math.min(
+    linear.readSpan(sourceLinear, count * width),
+    linear.writeSpan(destinationLinear, count * width),
+  );
+  count = Math.min(count, Math.floor(room / width));
+  // What lies over the source's end repeats what was moved before: no more at a time than lies between the two.
+  if (to > from) count = Math.min(count, Math.floor((to - from) / width));
+  if (count === 0) return 0;
   const bytes = count * width;
-  if (to <= from || to >= from + bytes) core.u8.copyWithin(to, from, from + bytes);
-  else if (to - from < width) return 0;
-  else for (let i = 0; i < bytes; i++) core.u8[to + i] = core.u8[from + i];
+  core.u8.copyWithin(to, from, from + bytes);
   move(core, R_ESI, instruction, bytes);
   move(core, R_EDI, instruction, bytes);
   return count;
@@ -175,6 +178,8 @@ const storeBurst: Burst = (core, instruction, width, count) => {
   if (count < 2) return 0;
   const to = core.linear.writePointer(linearBase(core, ES, destination));
   if (to < 0) return 0;
+  count = Math.floor(core.linear.writeSpan(linearBase(core, ES, destination), count * width) / width);
+  if (count === 0) return 0;
   const bytes = count * width;
   const value = readRegister(core, R_EAX, width);
   if (width === 1) core.u8.fill(value, to, to + bytes);
@@ -203,6 +208,12 @@ const compareBurst: Burst = (core, instruction, width, count) => {
   if (right < 0) return 0;
   const left = core.linear.readPointer(linearBase(core, segment, source));
   if (left < 0) return 0;
+  const room = Math.min(
+    core.linear.readSpan(linearBase(core, ES, destination), count * width),
+    core.linear.readSpan(linearBase(core, segment, source), count * width),
+  );
+  count = Math.floor(room / width);
+  if (count === 0) return 0;
   const whileEqual = instruction.repeat === 0xf3;
   let done = 0;
   let a = 0;
@@ -225,6 +236,8 @@ const scanBurst: Burst = (core, instruction, width, count) => {
   if (count < 2) return 0;
   const right = core.linear.readPointer(linearBase(core, ES, destination));
   if (right < 0) return 0;
+  count = Math.floor(core.linear.readSpan(linearBase(core, ES, destination), count * width) / width);
+  if (count === 0) return 0;
   const a = readRegister(core, R_EAX, width);
   const whileEqual = instruction.repeat === 0xf3;
   let done = 0;
