@@ -566,12 +566,27 @@ export class LinearMemory {
     core.stopAfterThis();
   }
 
+  /** Every filled slot is among those remembered: they were not too many, and no engine has filled others. */
+  private knowsFilled(): boolean {
+    const { i32, layout } = this.core;
+    if (this.filledCount > MOST_FILLED) return false;
+    for (let processor = 0; processor < layout.processors; processor++)
+      for (const user of [false, true])
+        if (i32[this.tlbOf(processor, false, user) + L.TLB_REFILLED / 4] !== 0) return false;
+    return true;
+  }
+
   private emptyTlbs(): void {
     const { core, filled } = this;
     const { i32 } = core;
-    if (this.filledCount > MOST_FILLED)
-      i32.fill(L.TLB_INVALID, L.TLB_BASE >> 2, (L.TLB_BASE + L.TLB_SIZE * core.layout.processors) >> 2);
-    else for (let i = 0; i < this.filledCount; i++) i32[filled[i]] = L.TLB_INVALID;
+    if (this.knowsFilled()) for (let i = 0; i < this.filledCount; i++) i32[filled[i]] = L.TLB_INVALID;
+    else {
+      for (let processor = 0; processor < core.layout.processors; processor++) {
+        const base = this.tlbOf(processor, false, false);
+        i32.fill(L.TLB_INVALID, base, base + (4 * L.TLB_BYTES) / 4);
+        for (const user of [false, true]) i32[this.tlbOf(processor, false, user) + L.TLB_REFILLED / 4] = 0;
+      }
+    }
     this.filledCount = 0;
     this.deviceTags.fill(L.TLB_INVALID);
   }
@@ -579,7 +594,7 @@ export class LinearMemory {
   /** Every processor's write TLBs: a page has got an attribute that the store path must see. */
   dropWritable(): void {
     const { core } = this;
-    if (this.filledCount <= MOST_FILLED) {
+    if (this.knowsFilled()) {
       this.dropFilledWritable();
       return;
     }

@@ -146,6 +146,8 @@ export const TLB_WRITE_SUPERVISOR = 1;
 export const TLB_READ_USER = 2;
 export const TLB_WRITE_USER = 3;
 export const TLB_NEVER = 4;
+/** Behind a TLB for reads, supervisor or user: not 0 when an engine has entered translations there by itself. */
+export const TLB_REFILLED = 0xb084;
 
 export interface Layout {
   readonly processors: number;

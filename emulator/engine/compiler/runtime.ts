@@ -236,6 +236,9 @@ function refill(layout: L.Layout): Code {
   leaveUnless(OP.i32_eq, L.ATTRIBUTE_DIRTY);
   c.end();
   c.get(tlb);
+  c.const(1);
+  c.store(L.TLB_REFILLED);
+  c.get(tlb);
   c.get(write);
   c.const(31 - Math.clz32(L.TLB_BYTES));
   c.op(OP.i32_shl);
