@@ -140,6 +140,8 @@ export interface StepResult {
 export interface Observer extends InstructionObserver, Partial<AccessObserver> {}
 
 const MIB = 0x100000;
+const SLICE_END = 0;
+const NEXT_DUE = 1;
 const ROM_UNIT = 0x10000;
 const LARGEST_ROM = 16 * MIB;
 /** How much of a ROM's end shows below 1 MiB. */
@@ -156,7 +158,8 @@ export class Machine {
   /** Symbols of the loaded image, by address. */
   symbols: readonly ImageSymbol[] = [];
   private ended: { reason: StopReason; guestExit?: number; detail?: string } | null = null;
-  private sliceEnd = 0;
+  /** Ticks when the slice ends and when a device is next due: an array, since fractions in fields are allocated each time. */
+  private readonly bounds = new Float64Array(2);
   /** Serial input that has not found room in the port yet: it lies in the host, as on the far end of a line. */
   private input: Uint8Array = new Uint8Array(0);
   private readonly state: WholeState;
@@ -369,16 +372,18 @@ export class Machine {
     this.ended = null;
     interpreter.forgetModes();
     g[G_STATUS] = STATUS_OK;
+    this.bounds[NEXT_DUE] = board.nextDue();
     while (this.ended === null) {
       if (g[G_STATUS] === STATUS_NOT_IMPLEMENTED) {
         this.end({ reason: "not implemented", detail: `${core.stopReason}, asked for by a device` });
         break;
       }
       const now = f64[L.CLOCK >> 3];
-      const due = board.nextDue();
+      const due = this.bounds[NEXT_DUE];
       if (due <= now) {
-        this.sliceEnd = now;
+        this.bounds[SLICE_END] = now;
         board.fireDue(now);
+        this.bounds[NEXT_DUE] = board.nextDue();
         continue;
       }
       if (total >= maxInstructions || slices >= maxSlices) {
@@ -388,13 +393,14 @@ export class Machine {
       const processor = this.pick();
       if (processor < 0) {
         const isOver = !this.couldWake() || !board.passTime(() => this.someCanRun());
+        this.bounds[NEXT_DUE] = board.nextDue();
         if (isOver && g[G_STATUS] !== STATUS_NOT_IMPLEMENTED) this.ended = { reason: "halted" };
         continue;
       }
       if (i32[(core.blockOf(processor) >> 2) + L.R_ACTIVITY] === L.HALTED)
         i32[(core.blockOf(processor) >> 2) + L.R_ACTIVITY] = L.RUNNING;
-      const budget = Math.min(i32[L.SLICE_LEFT >> 2], Math.ceil(due) - now, maxInstructions - total);
-      this.sliceEnd = now + budget;
+      const budget = Math.min(i32[L.SLICE_LEFT >> 2], Math.ceil(due) - now, maxInstructions - total) | 0;
+      this.bounds[SLICE_END] = now + budget;
       interpreter.select(processor);
       const used = this.execute(budget);
       slices++;
@@ -467,7 +473,8 @@ export class Machine {
     const isAlone = processor !== current && core.i32[L.SLICE_ALONE >> 2] !== 0;
     const isCrowded = isAlone && (processor < 0 ? this.othersCanRun() : this.canRun(processor));
     if (isCrowded) core.i32[L.SLICE_LEFT >> 2] = 0;
-    if (isCrowded || (processor < 0 && this.board.nextDue() < this.sliceEnd)) core.g[G_RETURN] = 1;
+    if (processor < 0) this.bounds[NEXT_DUE] = this.board.nextDue();
+    if (isCrowded || this.bounds[NEXT_DUE] < this.bounds[SLICE_END]) core.g[G_RETURN] = 1;
     if (core.word(L.R_ACTIVITY) !== L.RUNNING) core.g[G_RETURN] = 1;
   }
 
