@@ -35,7 +35,7 @@ const LAYERS: readonly (readonly [folder: string, layers: readonly string[], pac
   ["tools/harness", ["#asm", "#emulator", "#explore", "#kernel"], ["node:"]],
   ["tools/cli", ANYTHING, ["node:", "pino", "tsx", "yargs"]],
   ["tools/demo", ANYTHING, ["node:"]],
-  ["tools/build", ANYTHING, ["node:"]],
+  ["tools/build", ANYTHING, ["node:", "typescript"]],
   ["tests", ANYTHING, ["node:", "typescript", "uvu", "ring0"]],
 ];
 
