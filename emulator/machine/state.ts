@@ -34,8 +34,18 @@ export class WholeState {
   private readonly cleaned: Uint8Array;
   private readonly cleanedWords: Int32Array;
 
+  /** Where words outside RAM lie on a machine of this shape, as byte offsets; all others are zero for ever. */
+  private readonly regions: readonly (readonly [from: number, to: number])[];
+
   constructor(core: Core) {
     this.core = core;
+    const { processors } = core.layout;
+    this.regions = [
+      [L.TIME_BASE, L.PROCESSOR_TIME + processors * L.PROCESSOR_TIME_SIZE],
+      [L.PROCESSOR_BASE, core.blockOf(processors)],
+      [L.DEVICE_BASE, L.DEVICE_END],
+      [L.MONITOR_BASE, L.MONITOR_BASE + L.MONITOR_SIZE],
+    ];
     this.pages = core.layout.ramSize / L.PAGE;
     this.sums = new Uint32Array(2 * this.pages);
     this.cleaned = new Uint8Array(this.pages);
@@ -56,7 +66,7 @@ export class WholeState {
     const { u8, layout } = this.core;
     if (snapshot.layout.ramSize !== layout.ramSize || snapshot.layout.processors !== layout.processors)
       throw new RangeError("restore: the snapshot is of a machine with other processors or memory");
-    u8.set(snapshot.bytes.subarray(0, L.TLB_BASE));
+    for (const [from, to] of this.regions) u8.set(snapshot.bytes.subarray(from, to), from);
     if (snapshot === this.base) this.restoreChangedPages(snapshot);
     else this.restoreAllPages(snapshot);
     this.base = snapshot;
@@ -121,8 +131,8 @@ export class WholeState {
   /** Hash of everything, time included: sixteen hexadecimal digits. */
   hash(): string {
     const sum = this.stateSum();
-    const end = L.PROCESSOR_TIME + this.core.layout.processors * L.PROCESSOR_TIME_SIZE;
-    addWords(sum, this.core.i32, L.TIME_BASE >> 2, end >> 2);
+    const [[from, to]] = this.regions;
+    addWords(sum, this.core.i32, from >> 2, to >> 2);
     return hashText(sum);
   }
 
@@ -152,9 +162,10 @@ export class WholeState {
     }
     if (isAnyDirty) core.linear.dropWritable();
     const sum: Hash64 = { low: this.total.low, high: this.total.high };
-    addWords(sum, i32, L.PROCESSOR_BASE >> 2, core.blockOf(layout.processors) >> 2);
-    addWords(sum, i32, L.DEVICE_BASE >> 2, L.DEVICE_END >> 2);
-    addWords(sum, i32, L.MONITOR_BASE >> 2, (L.MONITOR_BASE + L.MONITOR_SIZE) >> 2);
+    for (let region = 1; region < this.regions.length; region++) {
+      const [from, to] = this.regions[region];
+      addWords(sum, i32, from >> 2, to >> 2);
+    }
     return sum;
   }
 }

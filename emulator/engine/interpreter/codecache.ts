@@ -47,6 +47,14 @@ export type Select = (instruction: Instruction) => { handler: number; plain: num
 /** Instructions after which the next bytes are not known to be code. */
 const ENDS = new Set(["JMP", "RET", "RETF", "IRET", "IRETD", "HLT", "UD2", "UD1", "UD0", "LRET"]);
 
+/** A page's records under one key: which, and between which offsets they begin. */
+interface Slot {
+  readonly page: number;
+  readonly key: number;
+  first: number;
+  end: number;
+}
+
 export class CodeCache {
   readonly code = new Int32Array(CODE_WORDS);
   /** For each slot, the record of every offset of the page, or 0. */
@@ -56,7 +64,7 @@ export class CodeCache {
   generation = 0;
   private next = FIRST;
   private slotOf = new Map<number, number>();
-  private slots: { page: number; key: number }[] = [];
+  private slots: Slot[] = [];
   /** Bits of the 64-byte granules of a physical page that hold decoded bytes: two words a page, for pages that have any. */
   private readonly granules = new Map<number, Int32Array>();
   private readonly u8: Uint8Array;
@@ -88,7 +96,10 @@ export class CodeCache {
   clear(): void {
     this.generation++;
     this.code.fill(this.special.stale, FIRST, this.next);
-    this.maps.fill(0, 0, this.slots.length * L.PAGE);
+    for (let slot = 0; slot < this.slots.length; slot++) {
+      const { first, end } = this.slots[slot];
+      if (first < end) this.maps.fill(0, slot * L.PAGE + first, slot * L.PAGE + end);
+    }
     for (const page of this.granules.keys()) this.u8[this.layout.attributeBase + page] &= ~L.ATTRIBUTE_CODE;
     this.granules.clear();
     this.slotOf.clear();
@@ -103,7 +114,7 @@ export class CodeCache {
     let slot = this.slotOf.get(id);
     if (slot === undefined) {
       slot = this.slots.length;
-      this.slots.push({ page, key });
+      this.slots.push({ page, key, first: L.PAGE, end: 0 });
       this.slotOf.set(id, slot);
     }
     return slot * L.PAGE;
@@ -116,8 +127,10 @@ export class CodeCache {
 
   /** Decodes from `offset` in the page whose map begins at `map`; returns the first record. */
   decodeRun(map: number, offset: number): number {
-    const { page, key } = this.slots[map / L.PAGE];
+    const slot = this.slots[map / L.PAGE];
+    const { page, key } = slot;
     const { code, maps, special } = this;
+    if (offset < slot.first) slot.first = offset;
     const pageStart = this.layout.ramBase + page * L.PAGE;
     const first = this.next;
     let at = offset;
@@ -137,6 +150,7 @@ export class CodeCache {
         break;
       }
       maps[map + at] = p;
+      if (at >= slot.end) slot.end = at + 1;
       const found = decode(this.u8, pageStart + at, L.PAGE - at, (key & KEY_32) !== 0 ? 32 : 16);
       if (typeof found === "string") {
         this.markGranules(page, at, Math.min(15, L.PAGE - at));
@@ -231,9 +245,10 @@ export class CodeCache {
     if (!hit) return false;
     const { code, maps } = this;
     for (let slot = 0; slot < this.slots.length; slot++) {
-      if (this.slots[slot].page !== page) continue;
+      const { page: owner, first: from, end } = this.slots[slot];
+      if (owner !== page) continue;
       const map = slot * L.PAGE;
-      for (let offset = 0; offset < L.PAGE; offset++) {
+      for (let offset = from; offset < end; offset++) {
         const p = maps[map + offset];
         if (p === 0) continue;
         code[p] = this.special.stale;
