@@ -1,5 +1,6 @@
 // The public library `ring0`: a machine, and the few types that go with it.
 
+export type { CompilerStatistics } from "./engine/compiler/compiler.ts";
 /** What is kept of a traced run: the shape of a record, and the ring of the last ones. */
 export * as traceRecord from "./engine/trace/record.ts";
 export { TraceRing } from "./engine/trace/ring.ts";

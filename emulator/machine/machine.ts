@@ -15,7 +15,7 @@ import {
 } from "../cpu/core.ts";
 import { resetProcessor, startFromSipi } from "../cpu/index.ts";
 import { LinearMemory } from "../cpu/paging.ts";
-import type { CompilerOptions } from "../engine/compiler/compiler.ts";
+import type { CompilerOptions, CompilerStatistics } from "../engine/compiler/compiler.ts";
 import { type InstructionObserver, Interpreter } from "../engine/interpreter/interpreter.ts";
 import * as L from "../memory/layout.ts";
 import { Board } from "./board.ts";
@@ -324,6 +324,11 @@ export class Machine {
       this.initialise(this.core.g[G_PROCESSOR]);
     }
     return used;
+  }
+
+  /** What became of compiled code so far; null without any. It is no part of the state, and a snapshot does not have it. */
+  get statistics(): CompilerStatistics | null {
+    return this.interpreter.compiler?.statistics ?? null;
   }
 
   /** The machine clock in ticks (1 ns nominal): one a retired instruction of any processor. */

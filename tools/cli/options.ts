@@ -23,10 +23,10 @@ export const machineOptions = {
   initrd: { type: "string", requiresArg: true, describe: 'Modules: "FILE ARGS,FILE ARGS"' },
   seed: { type: "string", default: "1", requiresArg: true, describe: "Seed of the schedule: equal seeds, equal runs" },
   engine: {
-    choices: ["interpreter"],
-    default: "interpreter",
+    choices: ["interpreter", "compiled", "auto"],
+    default: "auto",
     requiresArg: true,
-    describe: "What executes instructions",
+    describe: "What executes instructions: the same run with each; auto compiles what is hot",
   },
   "split-rmw": {
     type: "boolean",
@@ -44,6 +44,7 @@ export interface MachineArguments {
   readonly bios?: string | undefined;
   readonly initrd?: string | undefined;
   readonly seed: string;
+  readonly engine: string;
   readonly "split-rmw": boolean;
   readonly "max-instructions"?: string | undefined;
 }
@@ -70,6 +71,7 @@ export function readSetup(subject: Subject, args: MachineArguments): Setup {
     processors,
     memory,
     seed,
+    engine: args.engine as BootOptions["engine"],
     commandLine: args.append,
     modules: modulesOf(args.initrd),
     splitRmw: args["split-rmw"],

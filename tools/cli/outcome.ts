@@ -1,5 +1,5 @@
 // How a run ended, as an exit code and as a sentence.
-import type { RunResult } from "#emulator";
+import type { Machine, RunResult } from "#emulator";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { totalOf } from "./turns.ts";
 
@@ -34,4 +34,19 @@ export function describeOutcome(result: RunResult, seconds: number): string {
           ? `${reason}: ${detail}`
           : reason;
   return `${how}, after ${total.toLocaleString("en")} instructions in ${seconds.toFixed(2)} s`;
+}
+
+/** What the engine did, for who asks with --stats: `total` instructions in all. */
+export function describeEngine({ statistics }: Machine, total: number): string {
+  if (statistics === null) return "ring0: engine: the interpreter alone\n";
+  const { compiled, regions, bytes, invalidated, flushes, instructions, exits } = statistics;
+  const number = (value: number): string => value.toLocaleString("en");
+  const share = total === 0 ? 0 : (100 * instructions) / total;
+  const ways = Object.entries(exits).map(([reason, count]) => `${reason} ${number(count)}`);
+  return (
+    `ring0: engine: ${share.toFixed(1)} % of the instructions in compiled code\n` +
+    `ring0: engine: ${number(compiled)} regions compiled, ${number(regions)} of them there in ${number(bytes)} bytes; ` +
+    `${number(invalidated)} dropped because their code was written, all dropped ${flushes} times\n` +
+    `ring0: engine: back to the interpreter: ${ways.join(", ")}\n`
+  );
 }

@@ -4,10 +4,10 @@ import { command } from "../command.ts";
 import { CommandError, EXIT, type ExitCode } from "../exit.ts";
 import { type Host, StatusLine } from "../host.ts";
 import { machineOptions, readSetup, type Setup } from "../options.ts";
-import { describeOutcome, exitCodeOf } from "../outcome.ts";
+import { describeEngine, describeOutcome, exitCodeOf } from "../outcome.ts";
 import { KeptPort, openSerial, type SerialPort, serialOption } from "../serial.ts";
 import { readRom, readSubject } from "../subject.ts";
-import { runInTurns } from "../turns.ts";
+import { runInTurns, totalOf } from "../turns.ts";
 
 export const run = command({
   usage: "run [image]",
@@ -19,6 +19,7 @@ export const run = command({
     kernel: { type: "string", requiresArg: true, describe: "The image, named as QEMU does" },
     ...machineOptions,
     serial: { ...serialOption, default: "stdio" },
+    stats: { type: "boolean", default: false, describe: "Say what the engine did" },
     json: { type: "boolean", default: false, describe: "Print one JSON object, the serial output inside" },
   },
   examples: [
@@ -33,20 +34,22 @@ export const run = command({
     if (args.image !== undefined && args.kernel !== undefined)
       throw new CommandError(`run: two images, ${args.image} and --kernel ${args.kernel}; one would do`);
     const setup = readSetup(file === undefined ? readRom(args.bios ?? "") : await readSubject(file), args);
-    return args.json ? runForMachines(setup, host) : runForPeople(setup, openSerial(args.serial, host), host);
+    if (args.json) return runForMachines(setup, host, args.stats);
+    return runForPeople(setup, openSerial(args.serial, host), host, args.stats);
   },
 });
 
-async function runForPeople(setup: Setup, serial: SerialPort, host: Host): Promise<ExitCode> {
+async function runForPeople(setup: Setup, serial: SerialPort, host: Host, stats: boolean): Promise<ExitCode> {
   const { machine, result, seconds } = await perform(setup, serial, host, !host.out.isTerminal);
   serial.close();
   if (!serial.atLineStart && host.out.isTerminal) host.out.write("\n");
   host.err.write(`ring0: ${describeOutcome(result, seconds)}\n`);
+  if (stats) host.err.write(describeEngine(machine, totalOf(result.instructions)));
   await explainEnd(setup, machine, result, seconds, host);
   return exitCodeOf(result);
 }
 
-async function runForMachines(setup: Setup, host: Host): Promise<ExitCode> {
+async function runForMachines(setup: Setup, host: Host, stats: boolean): Promise<ExitCode> {
   const serial = new KeptPort();
   const { machine, result, seconds } = await perform(setup, serial, host, true);
   const exitCode = exitCodeOf(result);
@@ -63,6 +66,7 @@ async function runForMachines(setup: Setup, host: Host): Promise<ExitCode> {
     processors: setup.processors,
     memory: setup.memory,
     seed: setup.seed,
+    ...(stats && { engine: machine.statistics }),
     serial: serial.text,
   };
   host.out.write(`${JSON.stringify(object)}\n`);
