@@ -2,18 +2,23 @@
 
 import type { Hooks, Monitor, Watch } from "./monitor.ts";
 
-/** The places in a program between which a lock is acquired, held and released; the same program on every processor. */
+/** One address of code, or several. */
+export type Places = number | readonly number[];
+
+/** The places in programs between which a lock is acquired, held and released. */
 export interface LockMarks {
   /** Before the call of the acquiring routine. */
-  readonly acquire: number;
+  readonly acquire: Places;
   /** The acquiring routine has returned. */
   readonly enter: number;
   /** Right behind the last instruction of the section. */
   readonly leave: number;
-  /** The releasing routine has returned. */
-  readonly released: number;
+  /** The releasing routine has returned. Without it, the processor has released when it acquires again. */
+  readonly released?: Places;
   /** Word that each processor adds one to inside the section. */
   readonly section: number;
+  /** How often all programs together do that; `processors` times `rounds`, unless given. */
+  readonly additions?: number;
   /** The lock's word. Where given, processors must enter in the order in which they first write it. */
   readonly fifo?: number;
   /** Address of each processor's handle, and bytes of one: nobody else may touch it once its release has returned. */
@@ -74,6 +79,11 @@ function watchLock(marks: LockMarks, watch: Watch): Hooks {
   };
   const queue = (): number[] => range(words.get(QUEUE_LENGTH)).map((place) => words.get(QUEUE + place) - 1);
 
+  const begin = (processor: number): void => {
+    const isIdle = phase(processor) === IDLE || (marks.released === undefined && phase(processor) >= LEAVING);
+    if (isIdle) words.set(processor, BEGINNING);
+  };
+
   const isAcquiring = (processor: number): boolean => phase(processor) === ACQUIRING;
   const noteContention = (processor: number): void => {
     const meets = isInside(processor) ? isAcquiring : isAcquiring(processor) ? isInside : undefined;
@@ -130,10 +140,12 @@ function watchLock(marks: LockMarks, watch: Watch): Hooks {
 
   return {
     marks: new Map<number, (processor: number) => void>([
-      [marks.acquire, (processor) => phase(processor) === IDLE && words.set(processor, BEGINNING)],
+      ...placesOf(marks.acquire).map((place) => [place, begin] as const),
       [marks.enter, (processor) => phase(processor) <= ACQUIRING && enter(processor)],
       [marks.leave, (processor) => phase(processor) === INSIDE && words.set(processor, LEAVING)],
-      [marks.released, (processor) => words.set(processor, IDLE)],
+      ...placesOf(marks.released ?? []).map(
+        (place) => [place, (processor: number) => words.set(processor, IDLE)] as const,
+      ),
       ...(marks.dpc
         ? ([
             [marks.dpc.enter, enterInDpc],
@@ -154,12 +166,16 @@ function watchLock(marks: LockMarks, watch: Watch): Hooks {
     },
     finished() {
       const found = watch.dword(marks.section);
-      let expected = processors * rounds;
+      let expected = marks.additions ?? processors * rounds;
       if (marks.others !== undefined) for (const n of range(processors)) expected += watch.dword(marks.others + 4 * n);
       if (found !== expected)
         watch.violated("no lost update", `the section's word is ${found} in the end, not ${expected}`);
     },
   };
+}
+
+function placesOf(places: Places): readonly number[] {
+  return typeof places === "number" ? [places] : places;
 }
 
 function range(count: number): number[] {

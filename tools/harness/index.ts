@@ -6,6 +6,30 @@ export { boot, type HarnessOptions } from "./boot.ts";
 export { type Convention, type Result, type Signature, signatureOf, stackBytes } from "./conventions.ts";
 /** How a call ends when it does not end well. */
 export { BugCheck, ConventionError, GuestStopped, StepLimit } from "./errors.ts";
+/** Parts of which explorations are made: a kernel to begin on, levels that come back, DPCs that run once. */
+export { type BootedKernel, bootKernel, replaceRoutine } from "./exploration/booted.ts";
+export {
+  DpcInserts,
+  DpcRuns,
+  dpcMonitor,
+  dpcRoutine,
+  insertDpc,
+  prepareDpc,
+  queueingRoutine,
+  serveVector,
+} from "./exploration/dpcs.ts";
+/** Every schedule of a test's own programs. */
+export {
+  type CriticalSection,
+  type ExplorationOptions,
+  type ExploredKernel,
+  type ExploredProcessor,
+  explore,
+  type Property,
+  UnfinishedError,
+  ViolationError,
+} from "./exploration/explore.ts";
+export { levelMonitor } from "./exploration/levels.ts";
 /** The kernel and what is in it. */
 export {
   type DpcOptions,

@@ -2,10 +2,18 @@
 
 import { dword, eax, type Procedure, proc } from "#asm";
 import { type Scenario, ScenarioError, type ScenarioOptions } from "#explore";
+import {
+  bootKernel,
+  DpcInserts,
+  DpcRuns,
+  dpcMonitor,
+  dpcRoutine,
+  insertDpc,
+  levelMonitor,
+  prepareDpc,
+  replaceRoutine,
+} from "#harness";
 import { DPC_TARGETED, HighImportance } from "#kernel";
-import { bootKernel, replaceRoutine } from "./booted.ts";
-import { DpcInserts, DpcRuns, dpcMonitor, dpcRoutine, insertDpc, prepareDpc } from "./clocked.ts";
-import { levelMonitor } from "./levels.ts";
 import { dpcQueueMutants } from "./mutants/dpc-queue.ts";
 import { onlyOneRound } from "./rounds.ts";
 

@@ -2,9 +2,8 @@
 
 import { al, byte, type Data, data, dword, eax, ebx, ecx, esp, fs, type Procedure, proc } from "#asm";
 import type { Scenario, ScenarioOptions } from "#explore";
+import { bootKernel, levelMonitor } from "#harness";
 import { KfLowerIrql, KINTERRUPT_ENTRY, KiInterruptTable, KPCR, KSEG0_BASE, TEST_VECTORS } from "#kernel";
-import { bootKernel } from "./booted.ts";
-import { levelMonitor } from "./levels.ts";
 import { onlyOneRound } from "./rounds.ts";
 
 const [VECTOR] = TEST_VECTORS;

@@ -2,9 +2,8 @@
 
 import { dword, proc } from "#asm";
 import { type Scenario, ScenarioError, type ScenarioOptions } from "#explore";
+import { bootKernel, DpcRuns, insertDpc, prepareDpc, replaceRoutine } from "#harness";
 import { DPC_TARGETED, KiIdleLoop } from "#kernel";
-import { bootKernel, replaceRoutine } from "./booted.ts";
-import { DpcRuns, insertDpc, prepareDpc } from "./clocked.ts";
 import { idleMutants } from "./mutants/dpc-queue.ts";
 import { onlyOneRound } from "./rounds.ts";
 

@@ -9,10 +9,9 @@ import {
   type ScenarioOptions,
   type SetupMemory,
 } from "#explore";
+import { type BootedKernel, bootKernel, DpcRuns, dpcMonitor, dpcRoutine, levelMonitor } from "#harness";
 import { CLOCK_VECTOR } from "#kernel";
-import { type BootedKernel, bootKernel } from "./booted.ts";
-import { DpcRuns, dpcMonitor, dpcRoutine, prepareClock, ScenarioClock } from "./clocked.ts";
-import { levelMonitor } from "./levels.ts";
+import { prepareClock, ScenarioClock } from "./clocked.ts";
 import { type LockUse, lockProgram, placesOf, poison } from "./lock-scenario.ts";
 
 export interface KernelLockUse extends LockUse {
@@ -52,8 +51,9 @@ export function kernelLockScenario(use: KernelLockUse, options: ScenarioOptions)
   const { image, tops } = kernel;
   const handleBytes = use.handle.size * 4;
   const handles = tops.map((top) => top + image.load - handleBytes);
+  const places = placesOf(program, image);
   const marks: LockMarks = {
-    ...placesOf(program, image),
+    ...places,
     section: kernel.physical(section),
     ...(use.fifo ? { fifo: kernel.physical(use.lock) } : {}),
     ...(handleBytes > 0 ? { handles, handleBytes } : {}),
@@ -88,7 +88,7 @@ export function kernelLockScenario(use: KernelLockUse, options: ScenarioOptions)
     },
     monitors: [
       lockMonitor(marks),
-      levelMonitor(kernel, new Map([[marks.released, use.level ?? 0]]), use.level),
+      levelMonitor(kernel, new Map([[places.released, use.level ?? 0]]), use.level),
       dpcMonitor(kernel, processors),
       ...(use.monitors?.(kernel, dpc, handles) ?? []),
     ],

@@ -76,10 +76,7 @@ export function poison(memory: SetupMemory, { handle, reusesHandle }: LockUse, h
 }
 
 /** The marks in a lock's program. */
-export function placesOf(
-  program: Procedure,
-  image: Image,
-): Pick<LockMarks, "acquire" | "enter" | "leave" | "released"> {
+export function placesOf(program: Procedure, image: Image): Record<"acquire" | "enter" | "leave" | "released", number> {
   const mark = (label: string): number => image.addressOf(program.label(label));
   return { acquire: mark("acquire"), enter: mark("enter"), leave: mark("leave"), released: mark("released") };
 }

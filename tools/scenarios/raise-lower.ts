@@ -2,10 +2,9 @@
 
 import { al, cl, ebx, type Procedure, proc } from "#asm";
 import type { Scenario, ScenarioOptions } from "#explore";
+import { bootKernel, dpcMonitor, dpcRoutine, levelMonitor } from "#harness";
 import { CLOCK_VECTOR, DISPATCH_LEVEL, KfLowerIrql, KfRaiseIrql } from "#kernel";
-import { bootKernel } from "./booted.ts";
-import { dpcMonitor, dpcRoutine, prepareClock, ScenarioBroadcastClock, ScenarioClock } from "./clocked.ts";
-import { levelMonitor } from "./levels.ts";
+import { prepareClock, ScenarioBroadcastClock, ScenarioClock } from "./clocked.ts";
 
 /** Every processor raises and lowers its level so many times; the clock interrupts each of them once. */
 export function raiseLower(options: ScenarioOptions): Scenario {

@@ -2,6 +2,7 @@
 
 import { type Data, data, dword, ecx, edx, esp, type Procedure } from "#asm";
 import type { Monitor, Scenario, ScenarioOptions } from "#explore";
+import type { BootedKernel } from "#harness";
 import {
   KeAcquireInStackQueuedSpinLock,
   KeReleaseInStackQueuedSpinLock,
@@ -9,7 +10,6 @@ import {
   LOCK_QUEUE_OWNER,
   LOCK_QUEUE_WAIT,
 } from "#kernel";
-import type { BootedKernel } from "./booted.ts";
 import { kernelLockScenario } from "./kernel-lock.ts";
 import { raisingQueuedLockMutants } from "./mutants/raising-queued-lock.ts";
 
