@@ -98,6 +98,8 @@ const ENTRY_COST = 12;
 const LEAST_GAIN = -2000;
 const MOST_GAIN = 10_000;
 const NOT_WORTH = -1_000_000;
+/** Below this budget regions are not entered: they would soon have to be left again. */
+const SMALL_BUDGET = 32;
 const SLOTS = 4096;
 const MOST_BYTES = 4 << 20;
 /** Pages a region's code may lie in. */
@@ -135,6 +137,8 @@ export class Compiler {
   private watched: number[] = [];
   /** By processor: how often its translations, or what its code is decoded under, have changed. */
   private readonly generations: Int32Array;
+  /** Everything that can be is compiled at once and entered whenever it can be, whether that pays or not. */
+  private readonly isEager: boolean;
   private alive = new Set<Compiled>();
   private compiledRegions = 0;
   private bytes = 0;
@@ -160,6 +164,7 @@ export class Compiler {
     this.entryOf = new Int32Array(records);
     this.gain = new Int32Array(records);
     this.generations = new Int32Array(layout.processors).fill(1);
+    this.isEager = options.threshold === 1;
   }
 
   get statistics(): CompilerStatistics {
@@ -187,6 +192,11 @@ export class Compiler {
     this.replaced[number] = handler;
     this.left[number] = this.options.threshold << this.backOff();
     cache.code[p] = countHandler;
+  }
+
+  /** Execution goes on at a record. Where a slice begins says nothing about the code. */
+  arrive(p: number, atSliceStart: boolean): void {
+    if (!atSliceStart || this.isEager) this.watch(p);
   }
 
   /** Every record has its own handler again: the run is going to be observed. */
@@ -223,6 +233,7 @@ export class Compiler {
     const { host, run, exits } = this;
     const { core, handlers } = host;
     const { g, i32 } = core;
+    if (g[G_LEFT] < SMALL_BUDGET && !this.isEager) return handlers[this.handlerOf(p)](p);
     const tlb = g[G_TLB_READ] << 2;
     const cpu = g[G_CPU] << 2;
     const eip = host.eipOf(p);
@@ -269,7 +280,7 @@ export class Compiler {
     const number = p / F.STRIDE;
     const gain = this.gain[number] + Math.min(instructions, MOST_GAIN) - ENTRY_COST;
     this.gain[number] = Math.min(gain, MOST_GAIN);
-    if (gain > LEAST_GAIN || this.options.threshold === 1) return;
+    if (gain > LEAST_GAIN || this.isEager) return;
     this.gain[number] = NOT_WORTH;
     const { code } = this.host.cache;
     code[p] = this.handlerOf(p);

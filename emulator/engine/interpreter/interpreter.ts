@@ -425,7 +425,7 @@ export class Interpreter {
     const p = this.locate();
     if (p < 0) return this.afterStatus();
     if (!flatCode && !this.withinLimit(p)) return this.afterStatus();
-    this.compiler?.watch(p);
+    this.compiler?.arrive(p, g[G_LEFT] + g[G_RESERVE] === g[G_BUDGET]);
     const q = g[G_OBSERVED] !== 0 ? this.observedRun(p) : this.inner(p);
     if (q >= 0) {
       core.setWord(L.R_EIP, this.eipOf(q));
