@@ -13,6 +13,7 @@ import {
   JUMP_ENTRIES,
   JUMPS,
   jumpOffset,
+  REASON_INTERPRET,
   REASON_LINK,
   REASON_MASK,
   REASON_MEMORY,
@@ -72,6 +73,8 @@ interface Compiled {
   readonly region: Region;
   readonly key: number;
   readonly bytes: number;
+  /** Places where it was made the code to enter; others may have taken some over since. */
+  readonly entries: Entry[];
   /** Linear page and the physical page it was compiled from, by number. */
   readonly pages: ReadonlyMap<number, number>;
   /** 64-byte granules of physical pages that hold its code. */
@@ -102,6 +105,7 @@ const NOT_WORTH = -1_000_000;
 const SMALL_BUDGET = 32;
 const SLOTS = 4096;
 const MOST_BYTES = 4 << 20;
+const MOST_ENTRIES = 50_000;
 /** Pages a region's code may lie in. */
 const MOST_PAGES = 8;
 /** Memory exits at one instruction before its translations are looked up in place. */
@@ -266,6 +270,7 @@ export class Compiler {
     }
     this.instructions += budget - rest;
     if (reason === REASON_MEMORY) this.missed(next);
+    else if (reason === REASON_INTERPRET && next > 0) this.watch(next + F.STRIDE);
     this.weigh(p, budget - rest);
     if (rest === budget) return handlers[this.handlerOf(p)](p);
     // Whoever called counts one more instruction.
@@ -399,7 +404,7 @@ export class Compiler {
     this.bySlot[compiled.slot] = undefined;
     this.freeSlots.push(compiled.slot);
     for (const page of compiled.pages.values()) this.regionsOfPage.get(page)?.delete(compiled);
-    for (const entry of this.entries) if (entry.compiled === compiled) entry.compiled = null;
+    for (const entry of compiled.entries) if (entry.compiled === compiled) entry.compiled = null;
   }
 
   /** Drops everything: decoded code is gone, or there is no room. Records that were entries must be gone too. */
@@ -449,7 +454,11 @@ export class Compiler {
 
   private compile(eip: number, key: number, refilled: Set<number>, others: Set<number>): void {
     const { core } = this.host;
-    if (this.bytes > MOST_BYTES || (this.freeSlots.length === 0 && this.nextSlot >= SLOTS)) {
+    if (
+      this.bytes > MOST_BYTES ||
+      this.entries.length > MOST_ENTRIES ||
+      (this.freeSlots.length === 0 && this.nextSlot >= SLOTS)
+    ) {
       this.flush();
       return;
     }
@@ -472,6 +481,7 @@ export class Compiler {
       region,
       key,
       bytes: bytes.length,
+      entries: [],
       pages,
       granules,
       validFor: new Int32Array(core.layout.processors * 2),
@@ -490,21 +500,24 @@ export class Compiler {
       this.regionsOfPage.set(page, regions);
       this.protect(page);
     }
-    targets.forEach((target, index) => {
-      const page = pages.get(target >>> 12);
-      if (page === undefined) return;
-      const id = this.identify(page, target, key);
-      const known = this.entryAt.get(id);
-      if (known === undefined) {
-        this.entryAt.set(id, this.entries.length);
-        this.entries.push({ eip: target, compiled, target: index });
-        return;
-      }
-      const entry = this.entries[known];
-      if (entry.eip !== target) return;
+    targets.forEach((eip, target) => {
+      const entry = this.entryAtAddress(pages.get(eip >>> 12) ?? 0, eip, key);
+      if (entry.eip !== eip) return;
       entry.compiled = compiled;
-      entry.target = index;
+      entry.target = target;
+      compiled.entries.push(entry);
     });
+  }
+
+  /** The entry of a physical address, made if there is none; it may be of another EIP. */
+  private entryAtAddress(page: number, eip: number, key: number): Entry {
+    const id = this.identify(page, eip, key);
+    const known = this.entryAt.get(id);
+    if (known !== undefined) return this.entries[known];
+    const entry: Entry = { eip, compiled: null, target: 0 };
+    this.entryAt.set(id, this.entries.length);
+    this.entries.push(entry);
+    return entry;
   }
 
   /** Writes to a page with code must be seen. */
