@@ -1,5 +1,6 @@
 // What the parts of a processor share: views on the machine's memory, the current processor, and how an instruction ends.
 import * as L from "../memory/layout.ts";
+import { eflagsReader } from "./eflags.ts";
 import type { LinearMemory } from "./paging.ts";
 
 // Scratch words of the running engine (never guest state): indices into `g`.
@@ -153,6 +154,8 @@ export class Core {
   readonly i32: Int32Array;
   readonly f64: Float64Array;
   readonly g = new Int32Array(G_WORDS);
+  /** EFLAGS of the processor whose block begins at a word, every status flag in place. */
+  readonly eflagsOf: (block: number) => number;
   /** Name of what stopped the run with STATUS_NOT_IMPLEMENTED. */
   stopReason = "";
   /** What lies outside the processors; whoever makes a Core gives it one. */
@@ -171,6 +174,7 @@ export class Core {
     this.u16 = new Uint16Array(buffer);
     this.i32 = new Int32Array(buffer);
     this.f64 = new Float64Array(buffer);
+    this.eflagsOf = eflagsReader(this.i32);
   }
 
   /** The machine clock, exact at any instruction. */
@@ -232,24 +236,9 @@ export class Core {
     }
   }
 
-  /** EFLAGS with every status flag in place. */
+  /** EFLAGS of the current processor with every status flag in place. */
   eflags(): number {
-    const lazy = this.word(L.R_LAZY);
-    let flags = this.word(L.R_EFLAGS);
-    if ((lazy & STATUS_FLAGS) === 0) return flags;
-    const a = this.word(L.R_FA);
-    const b = this.word(L.R_FB);
-    const r = this.word(L.R_FRES);
-    const carries = (lazy & LAZY_SUB) !== 0 ? (~a & b) | ((~a | b) & r) : (a & b) | ((a | b) & ~r);
-    const overflow = (lazy & LAZY_SUB) !== 0 ? (a ^ b) & (a ^ r) : (a ^ r) & (b ^ r);
-    let derived = carries < 0 ? CF : 0;
-    if (overflow < 0) derived |= OF_FLAG;
-    if (r === 0) derived |= ZF;
-    if (r < 0) derived |= SF;
-    derived |= (a ^ b ^ r) & AF;
-    if (((0x9669 >>> ((r ^ (r >>> 4)) & 15)) & 1) !== 0) derived |= PF_FLAG;
-    flags = (flags & ~(lazy & STATUS_FLAGS)) | (derived & lazy);
-    return flags;
+    return this.eflagsOf(this.g[G_CPU]);
   }
 
   /** Replaces EFLAGS; nothing is lazy afterwards. Bit 1 stays one, reserved bits zero. */

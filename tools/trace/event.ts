@@ -12,7 +12,7 @@ export interface Access {
   /** Bytes; 0 where the port instruction moved a string. */
   readonly width: number;
   readonly value: number;
-  /** What a write replaced. */
+  /** What a write replaced; 0 for a read. */
   readonly old: number;
 }
 
@@ -73,9 +73,10 @@ const FLAG_NAMES: readonly (readonly [name: string, bit: number])[] = [
 /** What a record says. */
 export function readRecord(record: Int32Array, symbols: SymbolTable): TraceEvent {
   const word = (at: number): number => (record[at] as number) >>> 0;
+  const head = word(R.HEAD);
   const linear = word(R.LINEAR);
   const common = {
-    processor: word(R.PROCESSOR),
+    processor: head >>> R.PROCESSOR_SHIFT,
     count: R.wide(record, R.COUNT),
     clock: R.wide(record, R.CLOCK),
     eip: word(R.EIP),
@@ -85,7 +86,7 @@ export function readRecord(record: Int32Array, symbols: SymbolTable): TraceEvent
     accesses: accessesOf(record),
     moreAccesses: Math.max(0, word(R.ACCESSES) - R.MOST_ACCESSES),
   };
-  if (record[R.KIND] === R.DELIVERY) {
+  if ((head & R.KIND) === R.DELIVERY) {
     const target = word(R.TARGET);
     return {
       ...common,
@@ -93,14 +94,13 @@ export function readRecord(record: Int32Array, symbols: SymbolTable): TraceEvent
       vector: word(R.VECTOR),
       errorCode: word(R.ERROR_CODE),
       faultAddress: word(R.FAULT_ADDRESS),
-      shutdown: (word(R.FLAGS) & R.OUTCOME_SHUTDOWN) !== 0,
+      shutdown: (head & R.OUTCOME_SHUTDOWN) !== 0,
       target,
       targetPlace: symbols.at(target),
     };
   }
-  const flags = word(R.FLAGS);
   const bytes = new Uint8Array(record.slice(R.BYTES, R.BYTES + 4).buffer);
-  const bits = word(R.BITS) === 16 ? 16 : 32;
+  const bits = (head & R.BITS_32) !== 0 ? 32 : 16;
   const instruction = decode(bytes, 0, 15, bits);
   const isCode = typeof instruction !== "string";
   return {
@@ -110,9 +110,9 @@ export function readRecord(record: Int32Array, symbols: SymbolTable): TraceEvent
     text: isCode
       ? format(instruction, common.eip, { bits, symbol: (target) => symbols.nameOf(target, linear) })
       : `(${instruction})`,
-    retired: (flags & R.OUTCOME_RETIRED) !== 0,
-    part: (flags & R.OUTCOME_PART) !== 0,
-    locked: (flags & R.CLASS_LOCKED) !== 0,
+    retired: (head & R.OUTCOME_RETIRED) !== 0,
+    part: (head & R.OUTCOME_PART) !== 0,
+    locked: (head & R.CLASS_LOCKED) !== 0,
     registers: R.WATCHED.flatMap(([name], i) =>
       i !== R.EFLAGS_INDEX && (word(R.CHANGED) & (1 << i)) !== 0 ? [[name, word(R.valueAt(i))] as const] : [],
     ),
@@ -142,7 +142,7 @@ function accessesOf(record: Int32Array): Access[] {
       physical: word(R.AT_PHYSICAL),
       width: what & R.ACCESS_WIDTH,
       value: word(R.AT_VALUE),
-      old: word(R.AT_OLD),
+      old: (what & R.ACCESS_WRITE) !== 0 ? word(R.AT_OLD) : 0,
     };
   });
 }

@@ -53,8 +53,6 @@ export class Recorder implements Observer {
   readonly #blocks: readonly Int32Array[];
   readonly #before = new Int32Array(R.WATCHED.length);
   #instruction: Instruction | null = null;
-  /** Its CLASS_ bits. */
-  #class = 0;
   /** An instruction's record is being written; a delivery's stays open until the next event. */
   #active = false;
   #delivering = false;
@@ -86,11 +84,11 @@ export class Recorder implements Observer {
     this.#active = (!instruction || this.#mayBeWanted(instruction)) && this.#begin(processor, eip);
     if (!this.#active) return;
     const { words, open } = this.#open;
-    words[open + R.KIND] = R.INSTRUCTION;
     this.#instruction = instruction;
-    this.#class = instruction ? R.classesOf(instruction) : 0;
-    words[open + R.LENGTH] = instruction?.length ?? LONGEST_INSTRUCTION;
-    this.#fetch();
+    const length = instruction?.length ?? LONGEST_INSTRUCTION;
+    const classes = instruction ? R.classesOf(instruction) : 0;
+    words[open + R.HEAD] |= R.INSTRUCTION | (length << R.LENGTH_SHIFT) | classes;
+    this.#fetch(length);
   }
 
   after(processor: number, _eip: number, retired: boolean): void {
@@ -99,7 +97,7 @@ export class Recorder implements Observer {
     if (!this.#active) return;
     const block = this.#block(processor);
     const isPart = !retired && block[layout.R_MICRO_INDEX] !== 0;
-    words[open + R.FLAGS] = (retired ? R.OUTCOME_RETIRED : 0) | (isPart ? R.OUTCOME_PART : 0) | this.#class;
+    words[open + R.HEAD] |= (retired ? R.OUTCOME_RETIRED : 0) | (isPart ? R.OUTCOME_PART : 0);
     f64[(open + R.COUNT) >> 1] = (counts[processor] as number) + (retired ? 0 : 1);
     let changed = 0;
     for (let i = 0; i < WORDS.length; i++) {
@@ -109,7 +107,7 @@ export class Recorder implements Observer {
       words[open + R.valueAt(i)] = value;
     }
     words[open + R.CHANGED] = changed;
-    if (retired && (this.#class & R.CLASS_IO) !== 0) this.#portAccess();
+    if (retired && ((words[open + R.HEAD] as number) & R.CLASS_IO) !== 0) this.#portAccess();
     this.#active = false;
     this.#close();
   }
@@ -120,11 +118,10 @@ export class Recorder implements Observer {
     this.#delivering = this.#begin(processor, eip);
     if (!this.#delivering) return;
     const { words, f64, counts, open } = this.#open;
-    words[open + R.KIND] = R.DELIVERY;
+    words[open + R.HEAD] |= R.DELIVERY | R.CLASS_INTERRUPT;
     words[open + R.SOURCE] = R.SOURCES.indexOf(kind);
     words[open + R.VECTOR] = vector;
     words[open + R.ERROR_CODE] = errorCode;
-    words[open + R.FLAGS] = R.CLASS_INTERRUPT;
     f64[(open + R.COUNT) >> 1] = counts[processor] as number;
   }
 
@@ -155,11 +152,11 @@ export class Recorder implements Observer {
     const linear = ((block[cs + layout.S_BASE] as number) + eip) >>> 0;
     if (ranges && !ranges.some(({ start, end }) => linear >= start && linear < end)) return false;
     const { words, f64, open } = this.#open;
-    words[open + R.PROCESSOR] = processor;
+    const is32 = ((block[cs + layout.S_ATTRIBUTES] as number) & ATTRIBUTE_D) !== 0;
+    words[open + R.HEAD] = (processor << R.PROCESSOR_SHIFT) | (is32 ? R.BITS_32 : 0);
     f64[(open + R.CLOCK) >> 1] = this.#machine.core.now();
     words[open + R.EIP] = eip;
     words[open + R.LINEAR] = linear;
-    words[open + R.BITS] = ((block[cs + layout.S_ATTRIBUTES] as number) & ATTRIBUTE_D) !== 0 ? 32 : 16;
     for (let i = 0; i < WORDS.length; i++) this.#before[i] = block[WORDS[i] as number] as number;
     words[open + R.FLAGS_BEFORE] = this.#before[R.EFLAGS_INDEX] = this.#machine.core.eflags();
     words[open + R.ACCESSES] = 0;
@@ -169,9 +166,9 @@ export class Recorder implements Observer {
   #closeDelivery(): void {
     this.#delivering = false;
     const { words, open } = this.#open;
-    const block = this.#block(words[open + R.PROCESSOR] as number);
+    const block = this.#block((words[open + R.HEAD] as number) >>> R.PROCESSOR_SHIFT);
     words[open + R.TARGET] = block[layout.R_EIP] as number;
-    if (block[layout.R_ACTIVITY] === layout.SHUTDOWN) words[open + R.FLAGS] |= R.OUTCOME_SHUTDOWN;
+    if (block[layout.R_ACTIVITY] === layout.SHUTDOWN) words[open + R.HEAD] |= R.OUTCOME_SHUTDOWN;
     words[open + R.FAULT_ADDRESS] = block[layout.R_CR2] as number;
     words[open + R.CHANGED] = 0;
     this.#close();
@@ -194,10 +191,9 @@ export class Recorder implements Observer {
     const accumulator = form.operands[isOutput ? 1 : 0];
     const width = isString ? 0 : accumulator === "AL" ? 1 : accumulator === "AX" ? 2 : 4;
     const { words, open } = this.#open;
-    const block = this.#block(words[open + R.PROCESSOR] as number);
+    const block = this.#block((words[open + R.HEAD] as number) >>> R.PROCESSOR_SHIFT);
     const eax = isOutput ? (this.#before[EAX] as number) : (block[layout.R_EAX] as number);
-    const what = width | R.ACCESS_PORT | (isOutput ? R.ACCESS_WRITE : 0);
-    this.#open.access(port, port, eax & (LOW[width] as number), 0, what);
+    this.#open.port(port, width, eax & (LOW[width] as number), isOutput);
   }
 
   /** False where it is known before it runs that nobody wants an instruction: only its accesses could make it an I/O one. */
@@ -215,7 +211,7 @@ export class Recorder implements Observer {
     const { classes } = this.#filter;
     if (!classes) return true;
     const record = this.#open.current();
-    if (((record[R.FLAGS] as number) & this.#flagsWanted) !== 0) return true;
+    if (((record[R.HEAD] as number) & this.#flagsWanted) !== 0) return true;
     const { ramSize } = this.#machine.core.layout;
     const ranges = classes.memory ?? [];
     const count = Math.min(record[R.ACCESSES] as number, R.MOST_ACCESSES);
@@ -231,11 +227,10 @@ export class Recorder implements Observer {
   }
 
   /** The instruction's bytes, in RAM or in a ROM; those in pages that are not there stay zero. */
-  #fetch(): void {
+  #fetch(length: number): void {
     const { core } = this.#machine;
     const { words, open } = this.#open;
     const linear = words[open + R.LINEAR] as number;
-    const length = words[open + R.LENGTH] as number;
     const bytes = (open + R.BYTES) * 4;
     this.#bytes.fill(0, bytes, bytes + 16);
     for (let i = 0, physical = -1; i < length; i++, physical++) {

@@ -1,7 +1,12 @@
 // Status flags read out of the lazily kept operands and result of the last flag-setting operation (SDM vol. 1, 3.4.3.1).
-import { ADJUST, CARRY, OVERFLOW, PARITY, SIGN, ZERO } from "../../isa/semantics/ops.ts";
-import { R_EFLAGS, R_FA, R_FB, R_FRES, R_LAZY } from "../../memory/layout.ts";
-import { LAZY_EXACT, LAZY_SUBTRACTION } from "./lazy.ts";
+import * as ops from "../../isa/semantics/ops.ts";
+import * as layout from "../../memory/layout.ts";
+import * as lazyBits from "./lazy.ts";
+
+// V8 looks an imported constant up at every use; one of this module it knows.
+const { ADJUST, CARRY, OVERFLOW, PARITY, SIGN, ZERO } = ops;
+const { R_EFLAGS, R_FA, R_FB, R_FRES, R_LAZY } = layout;
+const { LAZY_EXACT, LAZY_SUBTRACTION } = lazyBits;
 
 /** What a comparison leaves: every flag lazy, and a - b exact. */
 const COMPARED = CARRY | PARITY | ADJUST | ZERO | SIGN | OVERFLOW | LAZY_SUBTRACTION | LAZY_EXACT;

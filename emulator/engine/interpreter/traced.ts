@@ -11,23 +11,32 @@ import type { Handler } from "./environment.ts";
 import * as F from "./record.ts";
 
 // What is known of an instruction before it runs: a row of words by its index in the code cache.
-/** ROW_UNKNOWN until it first runs here; else whether it may be run here, and whether it changes flags. */
-const ROW_KIND = 0;
-const ROW_UNKNOWN = 0;
-const ROW_STEPPED = 1;
-const ROW_PLAIN = 2;
-const ROW_FLAGS = 3;
-/** The general registers that it changes: none (R_ZERO, which never changes), one or two. */
-const ROW_FIRST = 1;
-const ROW_SECOND = 2;
-/** Its length and class, as its record has them, and its bytes. */
-const ROW_LENGTH = 3;
-const ROW_CLASS = 4;
-const ROW_BYTES = 5;
-/** 16 words a row. */
-const ROW_SHIFT = 4;
+/** Zero until it first runs here. */
+const ROW_HEAD = 0;
+const ROW_BYTES = 1;
+/** 8 words a row. */
+const ROW_SHIFT = 3;
 
-const CS_WORDS = L.R_SEGMENTS + CS * L.SEGMENT_WORDS;
+// What its head says beside what the record's head has of it (its kind, length and class).
+/** It cannot be run here. */
+const HEAD_STEPPED = 1 << 16;
+/** It changes flags. */
+const HEAD_FLAGS = 1 << 17;
+/** The general registers that it changes: none (R_ZERO, which never changes), one or two. */
+const HEAD_FIRST = 20;
+const HEAD_SECOND = 24;
+const HEAD_REGISTER = 15;
+const HEAD_OF_RECORD = 0xffff;
+/** In the length: eight bytes and more. */
+const LONG = 8 << R.LENGTH_SHIFT;
+
+// V8 looks an imported constant up at every use; one of this module it knows.
+const { HEAD, FLAGS_BEFORE, COUNT, CLOCK, EIP, LINEAR, BYTES, CHANGED, VALUES, EFLAGS_INDEX, ACCESSES } = R;
+const { RECORD_WORDS, OUTCOME_RETIRED, PROCESSOR_SHIFT } = R;
+const { F_INSTRUCTION, F_OFFSET, F_TARGET, FAULT } = F;
+const { R_ZERO } = L;
+const [CPU, EIP_BASE, LEFT, RESERVE] = [G_CPU, G_EIP_BASE, G_LEFT, G_RESERVE];
+const CS_BASE = L.R_SEGMENTS + CS * L.SEGMENT_WORDS + L.S_BASE;
 
 /**
  * Makes the loop: from the code record `p` on it runs instructions that are data flow, each with a record in the ring, until
@@ -43,29 +52,34 @@ export function makeTracedLoop(
   lastWas: (p: number) => void,
   ring: TraceRing,
 ): (p: number) => number {
-  const { g, i32, f64 } = core;
+  const { g, i32, f64, eflagsOf } = core;
   const { code } = cache;
   const { words, f64: wides, counts } = ring;
   const rows = new Int32Array(MOST_INSTRUCTIONS << ROW_SHIFT);
   let rowsEnd = 0;
   let generation = cache.generation;
 
-  /** Fills the row of an instruction at a linear address. */
-  const describe = (index: number, linear: number): void => {
+  /** Fills the row of an instruction at a linear address; returns its head. */
+  const describe = (index: number, linear: number): number => {
     const row = index << ROW_SHIFT;
     rowsEnd = Math.max(rowsEnd, row + (1 << ROW_SHIFT));
-    rows[row + ROW_KIND] = ROW_STEPPED;
+    rows[row + ROW_HEAD] = HEAD_STEPPED;
     const instruction = cache.instructions[index];
     const changed = registersChanged(instruction);
     const bytes = bytesAt(core, linear, instruction.length);
-    if (index === 0 || changed === undefined || changed.registers.length > 2 || bytes === undefined) return;
-    const [first = L.R_ZERO, second = L.R_ZERO] = changed.registers;
-    rows[row + ROW_KIND] = changed.flags ? ROW_FLAGS : ROW_PLAIN;
-    rows[row + ROW_FIRST] = first;
-    rows[row + ROW_SECOND] = second;
-    rows[row + ROW_LENGTH] = instruction.length;
-    rows[row + ROW_CLASS] = R.classesOf(instruction);
+    if (index === 0 || changed === undefined || changed.registers.length > 2 || bytes === undefined)
+      return HEAD_STEPPED;
+    const [first = R_ZERO, second = R_ZERO] = changed.registers;
+    rows[row + ROW_HEAD] =
+      R.INSTRUCTION |
+      R.BITS_32 |
+      (instruction.length << R.LENGTH_SHIFT) |
+      R.classesOf(instruction) |
+      (changed.flags ? HEAD_FLAGS : 0) |
+      (first << HEAD_FIRST) |
+      (second << HEAD_SECOND);
     rows.set(bytes, row + ROW_BYTES);
+    return rows[row + ROW_HEAD];
   };
 
   return (start) => {
@@ -74,74 +88,79 @@ export function makeTracedLoop(
       rows.fill(0, 0, rowsEnd);
       rowsEnd = 0;
     }
-    const c = g[G_CPU];
+    const c = g[CPU];
     const processor = g[G_PROCESSOR];
-    const base = i32[c + CS_WORDS + L.S_BASE];
+    const base = i32[c + CS_BASE];
     // The clock is this less what is left: handlers may move ticks between G_LEFT and G_RESERVE.
     const clock = f64[L.CLOCK >> 3] + g[G_BUDGET];
-    let count = counts[processor];
-    let flags = core.eflags();
-    let last = start;
+    // Both go on by one an instruction, so that the record's count is its clock and this.
+    const ahead = counts[processor] + 1 - (clock - g[LEFT] - g[RESERVE]);
+    let retired = 0;
     let total = 0;
+    let flags = eflagsOf(c);
+    let last = start;
     let p = start;
     for (;;) {
-      while (code[p] === handlerCount + 1) p = code[p + F.F_TARGET];
+      while (code[p] === handlerCount + 1) p = code[p + F_TARGET];
       if (code[p] >= handlerCount) break;
-      const index = code[p + F.F_INSTRUCTION];
+      const index = code[p + F_INSTRUCTION];
       const row = index << ROW_SHIFT;
-      const eip = (g[G_EIP_BASE] + code[p + F.F_OFFSET]) | 0;
-      if (rows[row] === ROW_UNKNOWN) describe(index, (base + eip) | 0);
-      const kind = rows[row];
-      if (kind === ROW_STEPPED) break;
+      const eip = (g[EIP_BASE] + code[p + F_OFFSET]) | 0;
+      const head = rows[row] || describe(index, (base + eip) | 0);
+      if ((head & HEAD_STEPPED) !== 0) break;
 
       const r = ring.open;
-      words[r + R.KIND] = R.INSTRUCTION;
-      words[r + R.PROCESSOR] = processor;
-      wides[(r + R.CLOCK) >> 1] = clock - g[G_LEFT] - g[G_RESERVE];
-      words[r + R.EIP] = eip;
-      words[r + R.LINEAR] = base + eip;
-      words[r + R.BITS] = 32;
-      words[r + R.LENGTH] = rows[row + ROW_LENGTH];
-      words[r + R.BYTES] = rows[row + ROW_BYTES];
-      words[r + R.BYTES + 1] = rows[row + ROW_BYTES + 1];
-      words[r + R.BYTES + 2] = rows[row + ROW_BYTES + 2];
-      words[r + R.BYTES + 3] = rows[row + ROW_BYTES + 3];
-      words[r + R.FLAGS_BEFORE] = flags;
-      words[r + R.ACCESSES] = 0;
-      const first = rows[row + ROW_FIRST];
-      const second = rows[row + ROW_SECOND];
+      const now = clock - (g[LEFT] + g[RESERVE]);
+      wides[(r + CLOCK) >> 1] = now;
+      wides[(r + COUNT) >> 1] = now + ahead;
+      words[r + EIP] = eip;
+      words[r + LINEAR] = base + eip;
+      words[r + BYTES] = rows[row + ROW_BYTES];
+      words[r + BYTES + 1] = rows[row + ROW_BYTES + 1];
+      if ((head & LONG) !== 0) {
+        words[r + BYTES + 2] = rows[row + ROW_BYTES + 2];
+        words[r + BYTES + 3] = rows[row + ROW_BYTES + 3];
+      }
+      words[r + FLAGS_BEFORE] = flags;
+      words[r + ACCESSES] = 0;
+      const first = (head >>> HEAD_FIRST) & HEAD_REGISTER;
+      const second = (head >>> HEAD_SECOND) & HEAD_REGISTER;
       const firstBefore = i32[c + first];
       const secondBefore = i32[c + second];
 
       last = p;
       p = handlers[code[p]](p);
 
-      const isRetired = p !== F.FAULT;
+      const isRetired = p === FAULT ? 0 : 1;
       const firstNow = i32[c + first];
-      const secondNow = i32[c + second];
       let changed = 0;
-      if (firstNow !== firstBefore) changed = 1 << first;
-      if (secondNow !== secondBefore) changed |= 1 << second;
-      words[r + R.VALUES + first] = firstNow;
-      words[r + R.VALUES + second] = secondNow;
-      if (kind === ROW_FLAGS && isRetired) {
-        const now = core.eflags();
-        if (now !== flags) changed |= 1 << R.EFLAGS_INDEX;
-        words[r + R.VALUES + R.EFLAGS_INDEX] = now;
-        flags = now;
+      if (firstNow !== firstBefore) {
+        changed = 1 << first;
+        words[r + VALUES + first] = firstNow;
       }
-      words[r + R.CHANGED] = changed;
-      words[r + R.FLAGS] = rows[row + ROW_CLASS] | (isRetired ? R.OUTCOME_RETIRED : 0);
-      wides[(r + R.COUNT) >> 1] = count + 1;
-      ring.open = r + R.RECORD_WORDS === words.length ? 0 : r + R.RECORD_WORDS;
+      if (second !== R_ZERO) {
+        const secondNow = i32[c + second];
+        if (secondNow !== secondBefore) changed |= 1 << second;
+        words[r + VALUES + second] = secondNow;
+      }
+      if ((head & HEAD_FLAGS) !== 0) {
+        const flagsNow = eflagsOf(c);
+        if (flagsNow !== flags) changed |= 1 << EFLAGS_INDEX;
+        words[r + VALUES + EFLAGS_INDEX] = flagsNow;
+        flags = flagsNow;
+      }
+      words[r + CHANGED] = changed;
+      words[r + HEAD] = (head & HEAD_OF_RECORD) | (processor << PROCESSOR_SHIFT) | (isRetired * OUTCOME_RETIRED);
+      const next = r + RECORD_WORDS;
+      ring.open = next === words.length ? 0 : next;
       total++;
-      if (isRetired) count++;
+      retired += isRetired;
       if (p < 0) break;
-      const left = g[G_LEFT] - 1;
-      g[G_LEFT] = left;
+      const left = g[LEFT] - 1;
+      g[LEFT] = left;
       if (left <= 0) break;
     }
-    counts[processor] = count;
+    counts[processor] += retired;
     ring.total += total;
     lastWas(last);
     return p;

@@ -2,13 +2,11 @@
 import type { Instruction } from "../../isa/instruction.ts";
 import * as L from "../../memory/layout.ts";
 
-/** What a record is about. */
-export const INSTRUCTION = 1;
-export const DELIVERY = 2;
-
 // Word offsets in a record. What nearly every instruction needs, one access included, fills the first two cache lines.
-export const KIND = 0;
-export const PROCESSOR = 1;
+/** Kind, size of the code segment, length, the OUTCOME_ and CLASS_ bits and the processor. */
+export const HEAD = 0;
+/** EFLAGS before it. */
+export const FLAGS_BEFORE = 1;
 /** f64: instructions that the processor has retired, this one included. */
 export const COUNT = 2;
 /** f64: the machine clock before it. */
@@ -16,25 +14,18 @@ export const CLOCK = 4;
 export const EIP = 6;
 /** Linear address of its first byte. */
 export const LINEAR = 7;
-/** Size of the code segment: 16 or 32. */
-export const BITS = 8;
-/** Instruction: bytes, and those, as many as it has; what follows them in the sixteen says nothing. */
-export const LENGTH = 9;
-export const BYTES = 10;
+/** Instruction: its bytes, as many as it has; what follows them in the sixteen says nothing. */
+export const BYTES = 8;
 /** Delivery: external, exception or NMI, its vector and error code, CR2, and where the processor went. */
-export const SOURCE = 9;
-export const VECTOR = 10;
-export const ERROR_CODE = 11;
-export const FAULT_ADDRESS = 12;
+export const SOURCE = 8;
+export const VECTOR = 9;
+export const ERROR_CODE = 10;
+export const FAULT_ADDRESS = 11;
 export const TARGET = 13;
-/** The OUTCOME_ and CLASS_ bits. */
-export const FLAGS = 14;
-/** EFLAGS before it. */
-export const FLAGS_BEFORE = 15;
 /** Bit n: WATCHED[n] has changed, to the value in word `valueAt(n)`. */
-export const CHANGED = 16;
+export const CHANGED = 12;
 /** The general registers and EFLAGS; the rarer ones come last in the record. */
-export const VALUES = 17;
+export const VALUES = 13;
 const COMMON_VALUES = 9;
 /** How many accesses there were; the first MOST_ACCESSES of them follow, ACCESS_WORDS each. */
 export const ACCESSES = VALUES + COMMON_VALUES;
@@ -45,25 +36,36 @@ const RARE_VALUES = ACCESS_BASE + ACCESS_WORDS * MOST_ACCESSES;
 /** Whole cache lines. */
 export const RECORD_WORDS = 96;
 
+// The parts of HEAD.
+export const KIND = 3;
+export const INSTRUCTION = 1;
+export const DELIVERY = 2;
+/** The code segment is a 32-bit one. */
+export const BITS_32 = 4;
+/** Bytes of the instruction: 1 to 15. */
+export const LENGTH_SHIFT = 4;
+export const LENGTH = 15 << LENGTH_SHIFT;
+export const OUTCOME_RETIRED = 0x100;
+/** One access of a split instruction; the rest comes in a later record. */
+export const OUTCOME_PART = 0x200;
+/** No handler could be called: the processor shut down. */
+export const OUTCOME_SHUTDOWN = 0x400;
+export const CLASS_LOCKED = 0x800;
+export const CLASS_IO = 0x1000;
+export const CLASS_INTERRUPT = 0x2000;
+export const PROCESSOR_SHIFT = 16;
+
 // Words of an access; a port access has the port for its addresses.
 export const AT_LINEAR = 0;
 export const AT_PHYSICAL = 1;
 export const AT_VALUE = 2;
+/** What a write replaced; of a read nothing. */
 export const AT_OLD = 3;
 /** Bytes, and the ACCESS_ bits. */
 export const AT_WHAT = 4;
 export const ACCESS_WRITE = 8;
 export const ACCESS_PORT = 16;
 export const ACCESS_WIDTH = 7;
-
-export const OUTCOME_RETIRED = 1;
-/** One access of a split instruction; the rest comes in a later record. */
-export const OUTCOME_PART = 2;
-/** No handler could be called: the processor shut down. */
-export const OUTCOME_SHUTDOWN = 4;
-export const CLASS_LOCKED = 8;
-export const CLASS_IO = 16;
-export const CLASS_INTERRUPT = 32;
 
 export const SOURCES = ["external", "exception", "nmi"] as const;
 
