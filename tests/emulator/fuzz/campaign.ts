@@ -84,12 +84,20 @@ function causeOf({ reason, detail }: RunResult): string {
   return reason === "not implemented" ? `not implemented: ${detail?.replace(/ at 0x.*/, "")}` : reason;
 }
 
-/** Runs a case twice, the second time in another way, counts how it ended, and returns its line. `enter` begins the case anew. */
-export function runTwice(enter: () => Machine, random: Random, way: Again, causes: Causes): string {
+/**
+ * Runs a case twice, the second time in another way, counts how it ended, and returns its line. `enter` and `enterAgain` begin
+ * the case, on machines that may differ in nothing but their engine.
+ */
+export function runTwice(
+  [enter, enterAgain]: readonly [enter: () => Machine, enterAgain: () => Machine],
+  random: Random,
+  way: Again,
+  causes: Causes,
+): string {
   const machine = enter();
   const result = finish(machine);
   const first = summary(machine, result);
-  const again = enter();
+  const again = enterAgain();
   assert.is(summary(again, runAgain(again, random, way)), first, `run ${way}`);
   const cause = causeOf(result);
   causes.set(cause, (causes.get(cause) ?? 0) + 1);

@@ -8,33 +8,39 @@ import { modes, World } from "./world.ts";
 /** Runs one case twice and counts how it ended. */
 export type RunCase = (number: number, causes: Causes) => void;
 
-/** Makes the machines of a campaign, which all its cases share. */
-export type Campaign = (options?: MachineOptions) => RunCase;
+export type Engine = NonNullable<MachineOptions["engine"]>;
+
+/** Makes the machines of a campaign: the first run of every case is the interpreter's, the second one that of `engine`. */
+export type Campaign = (engine?: Engine) => RunCase;
 
 /**
  * Strings of instructions in real mode, ring 0 and ring 3; every eighth case on three processors at once, every sixteenth
  * with their read-modify-writes split.
  */
-export const strings: Campaign = (options = {}) => {
-  const [one, three, split] = [
-    new World(1, options),
-    new World(3, options),
-    new World(3, { ...options, splitRmw: true }),
+export const strings: Campaign = (engine = "interpreter") => {
+  const worldsOf = (engine: Engine): readonly World[] => [
+    new World(1, { engine }),
+    new World(3, { engine }),
+    new World(3, { engine, splitRmw: true }),
   ];
+  const worlds = worldsOf("interpreter");
+  const others = engine === "interpreter" ? worlds : worldsOf(engine);
   return (number, causes) => {
     const random = new Random(number);
-    const world = number % 8 !== 7 ? one : number % 16 === 7 ? three : split;
-    const drawn = world.draw(random, modes[number % modes.length]);
-    runTwice(() => world.enter(drawn), random, wayOf(number), causes);
+    const kind = number % 8 !== 7 ? 0 : number % 16 === 7 ? 1 : 2;
+    const drawn = worlds[kind].draw(random, modes[number % modes.length]);
+    runTwice([() => worlds[kind].enter(drawn), () => others[kind].enter(drawn)], random, wayOf(number), causes);
   };
 };
 
 /** Programs with a few bytes changed. */
-export const mutants: Campaign = (options = {}) => {
-  const programs = new Mutants(options);
+export const mutants: Campaign = (engine = "interpreter") => {
+  const programs = new Mutants({ engine: "interpreter" });
+  const others = engine === "interpreter" ? programs : new Mutants({ engine });
   return (number, causes) => {
     const random = new Random(~number);
-    runTwice(programs.draw(random), random, wayOf(number), causes);
+    const mutant = programs.draw(random);
+    runTwice([() => programs.enter(mutant), () => others.enter(mutant)], random, wayOf(number), causes);
   };
 };
 

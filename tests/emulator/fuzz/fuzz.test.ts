@@ -4,16 +4,17 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { filesUnder, ROOT } from "../../house/tree.ts";
 import type { Causes } from "./campaign.ts";
-import { type Campaign, mutants, report, strings } from "./campaigns.ts";
+import { type Campaign, type Engine, mutants, report, strings } from "./campaigns.ts";
 
 const STRINGS = 3000;
 const MUTANTS = 600;
+const COMPILED = 100;
 
 const test = suite("random code");
 
-function first(cases: number, campaign: Campaign): Causes {
+function first(cases: number, campaign: Campaign, engine?: Engine): Causes {
   const causes: Causes = new Map();
-  const runCase = campaign();
+  const runCase = campaign(engine);
   for (let number = 0; number < cases; number++) runCase(number, causes);
   return causes;
 }
@@ -29,6 +30,13 @@ test("random instruction strings end in one of the machine's ways, the same way 
 
 test("mutants of real programs end in one of the machine's ways, the same way twice", () => {
   assert.is(count(first(MUTANTS, mutants)), MUTANTS);
+});
+
+test("compiled code comes to what the interpreter comes to, with an entry at every instruction too", () => {
+  for (const engine of ["compiled", "everywhere"] as const) {
+    assert.is(count(first(COMPILED, strings, engine)), COMPILED);
+    assert.is(count(first(COMPILED, mutants, engine)), COMPILED);
+  }
 });
 
 test("no exception is caught anywhere in the machine: none can hide", () => {

@@ -4,12 +4,11 @@
 //   npm run fuzz -- strings 5000                      the first 5000 strings
 //   npm run fuzz -- mutants 77 78                     mutant 77 alone: how a failure is looked at again
 //   npm run fuzz -- --long --resume build/fuzz.json   ten times as much; interrupted, it goes on where it was
-//   npm run fuzz -- --engine compiled                 on the engine of that name
+//   npm run fuzz -- --engine everywhere               the second runs on another engine
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
-import type { MachineOptions } from "#emulator";
-import { type Campaign, mutants, report, strings } from "./campaigns.ts";
+import { type Campaign, type Engine, mutants, report, strings } from "./campaigns.ts";
 
 /** How far a campaign has come: what `--resume FILE` keeps. */
 interface Progress {
@@ -19,7 +18,7 @@ interface Progress {
   causes: Record<string, number>;
 }
 
-const ENGINES = ["interpreter", "compiled", "everywhere", "auto"] as const;
+const ENGINES: readonly Engine[] = ["interpreter", "compiled", "everywhere", "auto"];
 const campaigns: Readonly<Record<string, readonly [campaign: Campaign, cases: number]>> = {
   strings: [strings, 1_000_000],
   mutants: [mutants, 100_000],
@@ -41,7 +40,6 @@ if (only !== undefined && !(only in campaigns))
   refuse(`no campaign "${only}"; ${Object.keys(campaigns).join(" and ")} can be had`);
 const engine = ENGINES.find((name) => name === (values.engine ?? "interpreter"));
 if (!engine) refuse(`no engine "${values.engine}"; ${ENGINES.join(", ")} can be had`);
-const options: MachineOptions & { readonly engine: string } = { engine };
 
 if (values.resume !== undefined) mkdirSync(dirname(values.resume), { recursive: true });
 const kept: Record<string, Progress> =
@@ -53,7 +51,7 @@ process.on("uncaughtExceptionMonitor", () => console.error(`\nfuzz: the case tha
 
 function run(name: string, campaign: Campaign, progress: Progress): void {
   const { to } = progress;
-  const runCase = campaign(options);
+  const runCase = campaign(engine);
   const causes = new Map(Object.entries(progress.causes));
   const isTerminal = process.stderr.isTTY === true;
   const [began, already, start] = [performance.now(), progress.seconds, progress.next];

@@ -41,6 +41,12 @@ interface Start {
   readonly code: readonly [first: number, end: number];
 }
 
+/** What is changed of a program, and where it starts. */
+export interface Mutant {
+  readonly start: number;
+  readonly changes: readonly { readonly at: number; readonly bytes: readonly number[]; readonly flip: number }[];
+}
+
 /** Programs run to their points, on machines that are put back for every mutant. */
 export class Mutants {
   readonly #starts: Start[] = [];
@@ -57,20 +63,23 @@ export class Mutants {
     }
   }
 
-  /** A mutant drawn at random: what puts the machine where it begins. */
-  draw(random: Random): () => Machine {
-    const start = random.pick(this.#starts);
-    const { machine, snapshot } = start;
-    const { memory } = machine;
+  /** A mutant drawn at random. */
+  draw(random: Random): Mutant {
+    const start = random.below(this.#starts.length);
     const changes = Array.from({ length: 1 + random.below(6) }, () => {
       const bytes = Array.from({ length: random.oneIn(8) ? 4 : 1 }, () => random.corner());
-      return { at: place(random, start), bytes, flip: random.oneIn(3) ? 1 << random.below(8) : 0 };
+      return { at: place(random, this.#starts[start]), bytes, flip: random.oneIn(3) ? 1 << random.below(8) : 0 };
     });
-    return () => {
-      machine.restore(snapshot);
-      for (const { at, bytes, flip } of changes) memory.set(at, flip === 0 ? bytes : [memory.byte(at) ^ flip]);
-      return machine;
-    };
+    return { start, changes };
+  }
+
+  /** Puts a machine where a mutant begins. */
+  enter({ start, changes }: Mutant): Machine {
+    const { machine, snapshot } = this.#starts[start];
+    const { memory } = machine;
+    machine.restore(snapshot);
+    for (const { at, bytes, flip } of changes) memory.set(at, flip === 0 ? bytes : [memory.byte(at) ^ flip]);
+    return machine;
   }
 }
 
