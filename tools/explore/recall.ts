@@ -28,8 +28,8 @@ interface Place {
   readonly deeds: Deed[];
 }
 
-/** More than this are forgotten, all at once: some gigabytes of memory would be needed otherwise. */
-const MOST_DEEDS = 500_000;
+/** More than this are forgotten, all at once: each takes a few kilobytes. */
+const MOST_DEEDS = 200_000;
 
 export class Recall {
   private readonly rewinder: Rewinder;

@@ -3,6 +3,7 @@
 import { type Image, link, Procedure } from "#asm";
 import { Machine, type Snapshot } from "#emulator";
 import * as kernel from "#kernel";
+import { withoutStalls } from "./exploration/booted.ts";
 import { HarnessEventCount, HarnessEvents, HarnessThread } from "./guest.ts";
 import { CODE, copyTo, Nt } from "./nt.ts";
 
@@ -27,8 +28,6 @@ const MIB = 0x100000;
 const MEMORY = 8 * MIB;
 const BOOT_LIMIT = 50_000_000;
 const BOOT_STEP = 10_000;
-/** RET 4. */
-const RETURN = [0xc2, 0x04, 0x00];
 const COMMAND_LINE = "noclock";
 
 const images = new Map<boolean, Images>();
@@ -83,9 +82,7 @@ function start(processors: number, checked: boolean): Booted {
   const routine = image.addressOf(kernel.KiThreadRoutine) - kernel.KSEG0_BASE;
   machine.memory.setDword(routine, harness.addressOf(HarnessThread));
   const nt = new Nt(machine, image, harness, serial);
-  const stall = image.addressOf(kernel.KeStallExecutionProcessor) - kernel.KSEG0_BASE;
-  const original = machine.memory.bytes(stall, RETURN.length);
-  machine.memory.set(stall, RETURN); // started processors answer at once: nobody need wait for them
+  const stallAgain = withoutStalls(machine, image);
   const isIdle = (): boolean => machine.processors.every(({ eip }) => nt.isThread(eip));
   for (let limit = BOOT_STEP; !isIdle(); limit += BOOT_STEP) {
     const { reason, detail } = machine.run({ maxInstructions: limit });
@@ -95,6 +92,6 @@ function start(processors: number, checked: boolean): Booted {
       `harness: the kernel does not boot: ${reason} ${detail ?? ""}, processors at ${places}; ${nt.screen}`,
     );
   }
-  machine.memory.set(stall, original);
+  stallAgain();
   return { machine, image, harness, snapshot: machine.snapshot(), serial, nt: undefined };
 }

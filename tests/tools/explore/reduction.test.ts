@@ -18,8 +18,7 @@ const CASES = [
   ["raise-lower", 2, 2, [undefined]],
   ["clock", 2, 1, [undefined]],
   ["raising-queued-lock", 2, 1, [undefined, "M6", "P11"]],
-  ["raising-spin-lock", 2, 1, [undefined, "P09", "P10", "P11"]],
-  ["dpc-queue", 2, 1, [undefined]],
+  ["raising-spin-lock", 2, 1, [undefined, "P10", "P11"]],
   ["idle", 2, 1, [undefined, "P15"]],
   ["halt-wait", 2, 1, [undefined, "P16", "P17"]],
 ] as const;

@@ -3,11 +3,13 @@
 import { type Address, type Data, type Image, type Procedure, proc } from "#asm";
 import { Machine, type Snapshot } from "#emulator";
 import type { SetupMemory, StackRange } from "#explore";
-import { KERNEL_STACK_SIZE, KiProcessors, KPROCESSOR, linkKernel } from "#kernel";
+import { KERNEL_STACK_SIZE, KeStallExecutionProcessor, KiProcessors, KPROCESSOR, linkKernel } from "#kernel";
 
 const MEMORY = 0x400000;
 const BOOT_LIMIT = 100_000_000;
-const BOOT_STEP = 100_000;
+const BOOT_STEP = 10_000;
+/** RET 4. */
+const RETURN = [0xc2, 0x04, 0x00];
 const JMP_REL32 = 0xe9;
 /** Bytes of the jump that takes a routine's place. */
 const JMP_BYTES = 5;
@@ -36,6 +38,7 @@ export interface BootedKernel {
 export function bootKernel(processors: number, include: readonly Procedure[]): BootedKernel {
   const image = linkKernel({ thread: ScenarioThread, include });
   const machine = Machine.boot(image, { processors, memory: MEMORY, commandLine: "noclock", name: "the kernel" });
+  const stallAgain = withoutStalls(machine, image);
   const start = image.addressOf(ScenarioThread);
   const waits = (eip: number): boolean => eip >= start && eip < start + 8;
   for (let limit = BOOT_STEP; !machine.processors.every(({ eip }) => waits(eip)); limit += BOOT_STEP) {
@@ -43,6 +46,7 @@ export function bootKernel(processors: number, include: readonly Procedure[]): B
     if (reason !== "budget" || limit >= BOOT_LIMIT)
       throw new Error(`the kernel of a scenario does not boot on ${processors} processors: ${reason} ${detail ?? ""}`);
   }
+  stallAgain();
   const at = (address: number): number => (address + image.load) >>> 0;
   const stacksNamed = (name: string) => at(image.addressOf(name));
   const [threads, dpcs] = [stacksNamed("KiStacks"), stacksNamed("KiDpcStacks")];
@@ -58,6 +62,17 @@ export function bootKernel(processors: number, include: readonly Procedure[]): B
     physical: (what) => at(image.addressOf(what)),
     pcr: (processor) => at(image.addressOf(KiProcessors)) + processor * KPROCESSOR.size + KPROCESSOR.Pcr.offset,
   };
+}
+
+/**
+ * Has KeStallExecutionProcessor return at once while a kernel boots: the processors that it starts answer at once, so that nobody
+ * need wait for them. The answer puts the routine back.
+ */
+export function withoutStalls({ memory }: Machine, image: Image): () => void {
+  const stall = (image.addressOf(KeStallExecutionProcessor) + image.load) >>> 0;
+  const original = memory.bytes(stall, RETURN.length);
+  memory.set(stall, RETURN);
+  return () => memory.set(stall, original);
 }
 
 /** Puts a routine in another's place: a jump over the first bytes of that, so that every caller comes here. */
