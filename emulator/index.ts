@@ -17,6 +17,7 @@ export { readImage } from "./machine/loader.ts";
 export type {
   Bootable,
   BootOptions,
+  Engine,
   MachineOptions,
   Observer,
   RunLimits,

@@ -101,6 +101,8 @@ const ENTRY_COST = 12;
 const LEAST_GAIN = -2000;
 const MOST_GAIN = 10_000;
 const NOT_WORTH = -1_000_000;
+/** Times a place that could not be compiled is met before that is tried again. */
+const TRY_AGAIN = 100_000;
 /** Below this budget regions are not entered: they would soon have to be left again. */
 const SMALL_BUDGET = 32;
 const SLOTS = 4096;
@@ -207,7 +209,13 @@ export class Compiler {
   letGo(): void {
     const { code } = this.host.cache;
     for (const p of this.watched) code[p] = this.handlerOf(p);
+  }
+
+  /** Watches again what was let go: jumps that know their target do not tell of it a second time. */
+  resume(): void {
+    const { watched } = this;
     this.watched = [];
+    for (const p of watched) this.watch(p);
   }
 
   private backOff(): number {
@@ -222,9 +230,8 @@ export class Compiler {
     if (--this.left[number] > 0) return handlers[this.replaced[number]](p);
     const eip = this.host.eipOf(p);
     const entry = this.entryFor(p, eip);
-    if (cache.code[p] !== this.host.countHandler) return handlers[this.handlerOf(p)](p);
     if (entry < 0) {
-      cache.code[p] = this.replaced[number];
+      this.left[number] = TRY_AGAIN;
       return handlers[this.replaced[number]](p);
     }
     this.entryOf[number] = entry;
@@ -532,7 +539,10 @@ export class Compiler {
   private flush(): void {
     this.flushes++;
     this.letGo();
+    const { watched } = this;
     this.clear();
+    this.watched = watched;
+    this.resume();
   }
 
   /** Decodes code without side effects; notes the pages and granules it lies in. */

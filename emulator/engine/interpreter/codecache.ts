@@ -120,9 +120,9 @@ export class CodeCache {
     return slot * L.PAGE;
   }
 
-  /** The physical page (number) that a map is of. */
+  /** The physical page (number) that a map is of, or -1 where it is no more. */
   pageOfMap(map: number): number {
-    return this.slots[map / L.PAGE].page;
+    return this.slots[map / L.PAGE]?.page ?? -1;
   }
 
   /** Decodes from `offset` in the page whose map begins at `map`; returns the first record. */

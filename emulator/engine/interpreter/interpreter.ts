@@ -111,6 +111,7 @@ export class Interpreter {
   /** Read-modify-writes without LOCK are two steps: others may run between them. Only looked at while G_OBSERVED is set. */
   splitUpdates = false;
   private readonly quick: Quick;
+  private entriesShown = true;
   /** Tier 1, or null for a machine that does without. */
   readonly compiler: Compiler | null;
   private readonly interrupts: Interrupts;
@@ -228,9 +229,17 @@ export class Interpreter {
 
   /** Somebody else changed registers of processors: nothing remembered of their modes is good. */
   forgetModes(): void {
-    if (this.core.g[G_OBSERVED] !== 0) this.compiler?.letGo();
+    if (this.compiler !== null) this.showEntries(this.core.g[G_OBSERVED] === 0);
     this.known.fill(0);
     this.core.g[G_MODE_CHANGED] = 1;
+  }
+
+  /** Observed runs are the interpreter's alone. */
+  private showEntries(shown: boolean): void {
+    if (this.entriesShown === shown) return;
+    this.entriesShown = shown;
+    if (shown) this.compiler?.resume();
+    else this.compiler?.letGo();
   }
 
   /** Makes a processor the current one. */

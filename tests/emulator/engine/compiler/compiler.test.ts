@@ -1,0 +1,157 @@
+// The parts of tier 1 by themselves; that it runs guests as the interpreter does is the business of ../../identity.
+import { readFileSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { byte, dword, eax, ebx, ecx, edi, esi, esp, type Image, link, proc } from "#asm";
+import { type Engine, Machine } from "#emulator";
+import { emitRegion } from "../../../../emulator/engine/compiler/emit.ts";
+import { formRegion, kindOf } from "../../../../emulator/engine/compiler/region.ts";
+import { decode } from "../../../../emulator/isa/index.ts";
+
+const test = suite("compiler");
+
+const golden: readonly (readonly [bits: number, syntax: string, source: string, bytes: string])[] = JSON.parse(
+  readFileSync(new URL("../../isa/golden/golden.json", import.meta.url), "utf8"),
+);
+const MEMORY = 2 << 20;
+const PAGES = 64;
+/** All segments flat with a 32-bit stack, none flat but the code's and the stack's. */
+const keys = [0xff, 0x80 | 0x04 | 0x08 | 1];
+
+/** Node's own checker. */
+const { validate: isModule } = (globalThis as unknown as { WebAssembly: { validate(bytes: Uint8Array): boolean } })
+  .WebAssembly;
+
+test("every golden instruction that is data flow makes a valid module, also where segments have bases", () => {
+  let compiled = 0;
+  for (const [bits, , source, hex] of golden) {
+    const bytes = new Uint8Array(Buffer.from(hex, "hex"));
+    const instruction = decode(bytes, 0, bytes.length, 32);
+    if (bits !== 32 || typeof instruction === "string" || kindOf(instruction) === "interpret") continue;
+    for (const key of keys) {
+      const region = formRegion(0x1000, (eip) => (eip === 0x1000 ? instruction : null), [], false);
+      const options = { key, pages: PAGES, slot: 1, refilled: new Set(key === keys[0] ? [0x1000] : []), exact: true };
+      assert.ok(isModule(emitRegion(region, options).bytes), source);
+    }
+    compiled++;
+  }
+  assert.ok(compiled > 3000, `${compiled} instructions`);
+});
+
+/** Runs an image that ends by writing to port F4h. */
+function run(image: Image, engine: Engine = "auto"): Machine {
+  const machine = Machine.boot(image, { memory: MEMORY, engine });
+  const { reason, guestExit } = machine.run({ maxInstructions: 50_000_000 });
+  assert.is(`${reason} ${guestExit}`, "guest exit 0");
+  return machine;
+}
+
+const counted = link(
+  proc("main", (a) => {
+    a.mov(ecx, 1_000_000);
+    a.label("again");
+    a.add(ebx, ecx);
+    a.dec(ecx);
+    a.jnz("again");
+    a.mov(eax, 0);
+    a.out(0xf4, eax);
+  }),
+);
+
+test("nearly all of a long loop is run by a region, whose exits are counted by reason", () => {
+  const { statistics } = run(counted).interpreter.compiler ?? {};
+  assert.ok(statistics);
+  assert.ok(statistics.instructions > 2_900_000, String(statistics.instructions));
+  assert.is(statistics.regions, 1);
+  assert.ok(statistics.exits.budget > 0);
+});
+
+test("a machine with the interpreter alone has no compiler", () => {
+  assert.is(run(counted, "interpreter").interpreter.compiler, null);
+});
+
+test("code that runs a few times is not compiled", () => {
+  const few = link(
+    proc("main", (a) => {
+      a.mov(ecx, 100);
+      a.label("again");
+      a.dec(ecx);
+      a.jnz("again");
+      a.mov(eax, 0);
+      a.out(0xf4, eax);
+    }),
+  );
+  assert.is(run(few).interpreter.compiler?.statistics.compiled, 0);
+});
+
+/** Writes a routine anew again and again, each time at the next of 4,096 places, and calls it often enough to be hot. */
+const generator = link(
+  proc("main", (a) => {
+    a.mov(esp, 0x100000);
+    a.mov(edi, 0x110000);
+    a.label("place");
+    // mov ecx, 700; again: add ebx, 3; dec ecx; jnz again; ret
+    const code = [0xb9, 0xbc, 2, 0, 0, 0x83, 0xc3, 3, 0x49, 0x75, 0xfa, 0xc3];
+    for (const [offset, value] of code.entries()) a.mov(byte(edi, offset), value);
+    a.call(edi);
+    a.add(edi, 0x40);
+    a.cmp(edi, 0x150000);
+    a.jb("place");
+    a.mov(eax, 0);
+    a.out(0xf4, eax);
+  }),
+);
+
+test("regions go when their code is written, and what they take stays bounded", () => {
+  const { statistics } = run(generator).interpreter.compiler ?? {};
+  assert.ok(statistics);
+  assert.ok(statistics.compiled > 1000, String(statistics.compiled));
+  assert.ok(statistics.bytes <= 5 << 20, String(statistics.bytes));
+});
+
+const overwriter = link(
+  proc("main", (a) => {
+    // inc ebx; ret, or dec ebx; ret, in turn; each called often enough to be hot
+    a.mov(esp, 0x100000);
+    a.sub(ebx, ebx);
+    a.mov(esi, 40);
+    a.label("turn");
+    a.mov(eax, 0x00c3_43);
+    a.test(esi, 1);
+    a.jnz("odd");
+    a.mov(eax, 0x00c3_4b);
+    a.label("odd");
+    a.mov(dword(0x110000), eax);
+    a.mov(edi, 0x110000);
+    a.mov(ecx, 2000);
+    a.label("again");
+    a.call(edi);
+    a.dec(ecx);
+    a.jnz("again");
+    a.dec(esi);
+    a.jnz("turn");
+    a.mov(eax, 0);
+    a.out(0xf4, eax);
+  }),
+);
+
+test("a routine that is written over is compiled again and does what it says now", () => {
+  const machine = run(overwriter);
+  assert.is(machine.processors[0].ebx, 0);
+  const { statistics } = machine.interpreter.compiler ?? {};
+  assert.ok(statistics !== undefined && statistics.invalidated > 0);
+});
+
+test("a watched run uses no regions, and the next one does again", () => {
+  const machine = Machine.boot(counted, { memory: MEMORY });
+  machine.run({ maxInstructions: 1_000_000 });
+  const before = machine.interpreter.compiler?.statistics.instructions ?? 0;
+  machine.observe({ after() {} });
+  machine.run({ maxInstructions: 1_100_000 });
+  assert.is(machine.interpreter.compiler?.statistics.instructions, before);
+  machine.observe(null);
+  machine.run({ maxInstructions: 2_000_000 });
+  assert.ok((machine.interpreter.compiler?.statistics.instructions ?? 0) > before + 500_000);
+});
+
+test.run();
