@@ -33,6 +33,7 @@ const LAYERS: readonly (readonly [folder: string, layers: readonly string[], pac
   ["tools/trace", ["#emulator", "#asm", "tools/asm"], ["node:"]],
   ["tools/gdb", ["#emulator", "#asm", "tools/asm"], ["node:"]],
   ["tools/harness", ["#asm", "#emulator", "#explore", "#kernel"], ["node:"]],
+  ["tools/bench", ["#asm", "#emulator", "#kernel", "tools/programs"], ["node:"]],
   ["tools/cli", ANYTHING, ["node:", "pino", "tsx", "yargs"]],
   ["tools/demo", ANYTHING, ["node:"]],
   ["tools/build", ANYTHING, ["node:", "typescript"]],

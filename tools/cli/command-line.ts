@@ -1,11 +1,12 @@
 // The command line: which command is meant, its options, its help; and what becomes of errors.
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import yargs, { type Argv } from "yargs";
+import type { Argv } from "yargs";
 import { type Command, spelling } from "./command.ts";
 import { CommandError, EXIT, type ExitCode } from "./exit.ts";
 import type { Host } from "./host.ts";
 import { LOG_LEVELS, type LogLevel, openLog } from "./log.ts";
+import { readPlainly } from "./plain.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** The commands by name. Only the one that is meant is loaded: the kernel and the explorer take longer than a short run. */
@@ -17,10 +18,19 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   asm: async () => (await import("./commands/asm.ts")).asm,
   disasm: async () => (await import("./commands/disasm.ts")).disasm,
   info: async () => (await import("./commands/info.ts")).info,
+  bench: async () => (await import("./commands/bench.ts")).bench,
 };
 
-/** Options that every command has. */
-const COMMON = ["log-level", "help", "version"];
+/** Options that every command has, beside help and version. */
+const common = {
+  "log-level": {
+    choices: LOG_LEVELS,
+    default: "silent",
+    requiresArg: true,
+    describe: "Say what the tool does",
+  },
+} as const;
+const COMMON = [...Object.keys(common), "help", "version"];
 
 const { version } = createRequire(import.meta.url)("ring0/package.json") as { version: string };
 
@@ -49,25 +59,40 @@ async function perform(words: readonly string[], host: Host): Promise<ExitCode> 
   return load ? performCommand(await load(), words, host) : performNone(words, host);
 }
 
-/** Runs a command. To yargs it is the only one there is, which saves it the making of texts that nobody asked for. */
 async function performCommand(one: Command, words: readonly string[], host: Host): Promise<ExitCode> {
-  let exitCode: ExitCode = EXIT.ok;
-  const parser = parserFor(words, one).command(
+  const { grammar } = one;
+  const plain = readPlainly({ ...grammar, options: { ...grammar.options, ...common } }, words.slice(1));
+  const args = plain ?? (await readWithYargs(one, words, host));
+  if (args === undefined) return EXIT.ok;
+  const log = await openLog(args["log-level"] as LogLevel, host.err);
+  return one.run(args, { ...host, log });
+}
+
+/**
+ * The arguments of a command, or undefined when help was all that was wanted. To yargs the command is the only one there is,
+ * which saves it the making of texts that nobody asked for.
+ */
+export async function readWithYargs(
+  one: Command,
+  words: readonly string[],
+  host: Host,
+): Promise<Record<string, unknown> | undefined> {
+  let found: Record<string, unknown> | undefined;
+  const parser = (await parserFor(words, one)).command(
     one.usage.replace(one.name, "$0"),
     one.summary,
     (y) => one.describe(y),
-    async (args) => {
-      const log = await openLog(args["log-level"] as LogLevel, host.err);
-      exitCode = await one.run(args, { ...host, log });
+    (args) => {
+      found = args;
     },
   );
   await parse(parser, words.slice(1), host);
-  return exitCode;
+  return found;
 }
 
 /** No command: help, the version, or a word that means nothing. */
 async function performNone(words: readonly string[], host: Host): Promise<ExitCode> {
-  let parser = parserFor(words)
+  let parser = (await parserFor(words))
     .usage(
       "ring0 COMMAND\n\nA multicore IA-32 PC that runs the same way every time, and a test bench for lock code.\n" +
         "A bare image means run: ring0 kernel.elf",
@@ -82,18 +107,14 @@ async function performNone(words: readonly string[], host: Host): Promise<ExitCo
 }
 
 /** What all command lines have in common. */
-function parserFor(words: readonly string[], one?: Command): Argv {
+async function parserFor(words: readonly string[], one?: Command): Promise<Argv> {
+  const { default: yargs } = await import("yargs");
   return yargs()
     .scriptName(one ? `ring0 ${one.name}` : "ring0")
     .parserConfiguration({ "camel-case-expansion": false, "greedy-arrays": false })
     .version(version)
     .alias("help", "h")
-    .option("log-level", {
-      choices: LOG_LEVELS,
-      default: "silent",
-      requiresArg: true,
-      describe: "Say what the tool does",
-    })
+    .options(common)
     .strict()
     .wrap(110)
     .exitProcess(false)

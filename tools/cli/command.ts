@@ -2,6 +2,7 @@
 import type { Argv, InferredOptionTypes, Options, PositionalOptions } from "yargs";
 import { CommandError, type ExitCode } from "./exit.ts";
 import type { Host } from "./host.ts";
+import type { Grammar } from "./plain.ts";
 
 type Positionals = Readonly<Record<string, PositionalOptions>>;
 type NamedOptions = Readonly<Record<string, Options>>;
@@ -23,6 +24,7 @@ export interface Command {
   readonly name: string;
   readonly usage: string;
   readonly summary: string;
+  readonly grammar: Grammar;
   /** Every spelling of every option, without dashes. */
   readonly optionNames: readonly string[];
   describe(yargs: Argv): Argv;
@@ -38,6 +40,7 @@ export function command<const P extends Positionals, const O extends NamedOption
     name: usage.split(" ")[0] as string,
     usage,
     summary,
+    grammar: { usage, positionals, options },
     optionNames: Object.entries(options).flatMap(([name, { alias }]) => [name, ...[alias ?? []].flat()]),
     describe(yargs) {
       let described = yargs;
