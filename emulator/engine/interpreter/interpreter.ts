@@ -743,7 +743,8 @@ export class Interpreter {
         const { scratch } = cache;
         const next = handlers[code[scratch]](scratch);
         if (next !== scratch + F.STRIDE) return next;
-        core.setWord(L.R_EIP, (eip + code[scratch + F.F_LENGTH]) | 0);
+        const after = (eip + code[scratch + F.F_LENGTH]) | 0;
+        core.setWord(L.R_EIP, (g[G_KEY] & KEY_32) !== 0 ? after : after & 0xffff);
         return F.EXIT;
       },
       () => {
