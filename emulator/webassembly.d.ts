@@ -30,10 +30,9 @@ declare namespace WebAssembly {
     new (bytes: BufferSource): Module;
   };
 
-  // biome-ignore lint/complexity/noBannedTypes: as in the DOM's library
-  type ExportValue = Function | Memory | Table;
-  type ImportValue = ExportValue | number;
-  type ModuleImports = Record<string, ImportValue>;
+  /** A function, memory or table. */
+  type ExportValue = object;
+  type ModuleImports = Record<string, ExportValue>;
   type Imports = Record<string, ModuleImports>;
   type Exports = Record<string, ExportValue>;
 

@@ -471,7 +471,12 @@ export class Compiler {
     }
     const pages = new Map<number, number>();
     const granules = new Map<number, Int32Array>();
-    const region = formRegion(eip, (at) => this.fetch(at, pages, granules), [...others], this.options.everywhere);
+    const region = formRegion(
+      eip,
+      (at) => this.instructionAt(at, pages, granules),
+      [...others],
+      this.options.everywhere,
+    );
     if (region.instructions === 0 || region.blocks.get(eip)?.instructions.length === 0) return;
     const slot = this.freeSlots.pop() ?? this.nextSlot++;
     const { bytes, targets } = emitRegion(region, {
@@ -546,7 +551,11 @@ export class Compiler {
   }
 
   /** Decodes code without side effects; notes the pages and granules it lies in. */
-  private fetch(eip: number, pages: Map<number, number>, granules: Map<number, Int32Array>): Instruction | null {
+  private instructionAt(
+    eip: number,
+    pages: Map<number, number>,
+    granules: Map<number, Int32Array>,
+  ): Instruction | null {
     const { core } = this.host;
     const start = this.pageOf(eip, pages);
     if (start < 0) return null;

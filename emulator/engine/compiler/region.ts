@@ -42,7 +42,7 @@ export interface Region {
 }
 
 /** Decodes the instruction at an EIP; null where it cannot be had without side effects. */
-export type Fetch = (eip: number) => Instruction | null;
+export type InstructionAt = (eip: number) => Instruction | null;
 
 /** Instructions a region has at most. */
 const MOST_INSTRUCTIONS = 500;
@@ -75,7 +75,12 @@ function findKind(form: Instruction["form"]): Kind {
 }
 
 /** Forms the region at `entry`. `others` are targets of indirect jumps seen before; `everywhere` makes each instruction one. */
-export function formRegion(entry: number, fetch: Fetch, others: readonly number[], everywhere: boolean): Region {
+export function formRegion(
+  entry: number,
+  instructionAt: InstructionAt,
+  others: readonly number[],
+  everywhere: boolean,
+): Region {
   const found = new Map<number, Instruction>();
   const leaders = new Set([entry]);
   const calls: number[] = [];
@@ -92,7 +97,7 @@ export function formRegion(entry: number, fetch: Fetch, others: readonly number[
         leaders.add(eip);
         break;
       }
-      const instruction = found.size < MOST_INSTRUCTIONS ? fetch(eip) : null;
+      const instruction = found.size < MOST_INSTRUCTIONS ? instructionAt(eip) : null;
       if (instruction === null) break;
       const kind = kindOf(instruction);
       found.set(eip, instruction);
