@@ -44,8 +44,15 @@ export const hasPrefix = (code: readonly number[], prefix: number): boolean =>
     )
     .includes(prefix);
 
-/** Does the instruction iterate, and can something be run behind it in its page and segment? Then it can be run at once. */
-export const canRunAtOnce = ({ form, code, place }: Pick<Case, "form" | "code" | "place">): boolean =>
-  form.repeatable &&
-  (hasPrefix(code, 0xf2) || hasPrefix(code, 0xf3)) &&
-  (place & (PAGE - 1)) + code.length + 2 <= SMALL_CODE_LIMIT;
+type Placed = Pick<Case, "form" | "code" | "place">;
+
+/** Can something be run behind the instruction in its page and segment? */
+const hasRoomBehind = ({ code, place }: Placed): boolean => (place & (PAGE - 1)) + code.length + 2 <= SMALL_CODE_LIMIT;
+
+/** Does the instruction iterate, and is there room behind it? Then it can be run at once. */
+export const canRunAtOnce = (one: Placed): boolean =>
+  one.form.repeatable && (hasPrefix(one.code, 0xf2) || hasPrefix(one.code, 0xf3)) && hasRoomBehind(one);
+
+/** Does what comes after the instruction lie behind it? Then it can be run with a budget for more. */
+export const canRunOn = (one: Placed): boolean =>
+  !/^(?:J|LOOP|CALL|RET|IRET|INT|BOUND)/.test(one.form.mnemonic) && hasRoomBehind(one);

@@ -12,7 +12,7 @@ import {
 } from "../../../emulator/cpu/core.ts";
 import * as L from "../../../emulator/memory/layout.ts";
 import * as A from "./arena.ts";
-import { type Case, hasPrefix } from "./case.ts";
+import { type Case, canRunOn, hasPrefix } from "./case.ts";
 import type { Outcome } from "./host.ts";
 
 // Physical pages.
@@ -43,6 +43,8 @@ const HLT = 0xf4;
 const JMP_HERE = [0xeb, 0xfe];
 /** Bytes that a case may write over or have decoded. */
 const FOOTPRINT = 18;
+/** Instructions by which a budget is longer than the case: the jump behind it uses them up, and compiled code is not cut short. */
+const RUN_ON = 40;
 /** A REP that takes more steps does not end. */
 const MOST_STEPS = 1000;
 
@@ -57,13 +59,21 @@ interface Segment {
 }
 
 export class OurProcessor {
-  readonly #machine = new Machine({ processors: 1, memory: 0x100000 });
+  readonly #machine: Machine;
+  readonly #isCompiled: boolean;
   readonly #segments = new Map<number, Segment>();
   /** Bytes of the code page that may have been decoded. */
   readonly #decoded = new Uint8Array(A.PAGE + 32);
   readonly #observer = {};
 
-  constructor() {
+  /** Runs cases in the interpreter, or all that can be compiled in compiled code. */
+  constructor(engine: "interpreter" | "compiled" = "interpreter") {
+    this.#isCompiled = engine === "compiled";
+    this.#machine = new Machine({
+      processors: 1,
+      memory: 0x100000,
+      engine: this.#isCompiled ? "everywhere" : "interpreter",
+    });
     const { core } = this.#machine;
     const descriptors: [number, number, number][] = [
       [GDT, INNER_CODE, 0x00cf9b00],
@@ -137,10 +147,25 @@ export class OurProcessor {
 
   /** What the instruction of a case does. Throws when the run stops for a reason no instruction of ring 3 has. */
   run(one: Case): Outcome {
-    const { core, interpreter } = this.#machine;
     this.#prepare(one);
+    if (!this.#isCompiled || one.mode !== "fast") return this.#execute(one);
+    // The first time the translations are found, without which compiled code leaves accesses to the interpreter.
+    this.#execute(one);
+    this.#enter(one);
+    return this.#execute(one);
+  }
+
+  /** Instructions that ran in compiled code so far. */
+  get compiledInstructions(): number {
+    return this.#machine.statistics?.instructions ?? 0;
+  }
+
+  #execute(one: Case): Outcome {
+    const { core, interpreter } = this.#machine;
     const start = one.eip;
-    if (one.prelude.length > 0) {
+    // Compiled together, where that is what is wanted; else one after the other.
+    const runsOn = this.#isCompiled && one.mode === "fast" && canRunOn(one);
+    if (one.prelude.length > 0 && !runsOn) {
       interpreter.select(0);
       interpreter.execute(1);
     }
@@ -149,7 +174,7 @@ export class OurProcessor {
     do {
       if (++steps > MOST_STEPS) throw new Error(`witness: ${one.form.syntax} does not end`);
       interpreter.select(0);
-      const used = interpreter.execute(one.atOnce ? this.#iterations(one) : 1);
+      const used = interpreter.execute((one.atOnce ? this.#iterations(one) : 1) + (runsOn ? RUN_ON : 0));
       if (core.g[G_STATUS] === STATUS_NOT_IMPLEMENTED)
         throw new Error(`witness: ${one.form.syntax} is not implemented: ${core.stopReason}`);
       if (used === 0 && core.word(L.R_CPL) === 3 && one.mode !== "split")
@@ -160,18 +185,27 @@ export class OurProcessor {
   }
 
   #prepare(one: Case): void {
-    const { core, interpreter } = this.#machine;
+    const { interpreter } = this.#machine;
     const offset = (one.place & (A.PAGE - 1)) - one.prelude.length;
     if (this.#decoded.subarray(offset, offset + FOOTPRINT).some((used) => used !== 0)) {
       interpreter.reset();
       this.#decoded.fill(0);
     }
     this.#decoded.fill(1, offset, offset + FOOTPRINT);
+    // A region goes on where its jumps lead, and knows the bytes there: nothing there may be written any more.
+    if (this.#isCompiled && !canRunOn(one)) this.#decoded.fill(1);
     const at = PAGES + A.CODE_OFFSET + offset;
     const ram = this.#ram;
     // After the instruction, a jump to itself: a budget that is not used up changes nothing.
     const bytes = [...one.prelude, ...one.code, ...JMP_HERE];
     for (let i = 0; i < bytes.length && offset + i < A.PAGE; i++) ram[at + i] = bytes[i]!;
+    this.#enter(one);
+  }
+
+  /** Memory and registers as the case has them. */
+  #enter(one: Case): void {
+    const { core } = this.#machine;
+    const ram = this.#ram;
     for (const window of one.windows) ram.set(window.bytes, PAGES + (window.address - A.ARENA));
 
     const block = core.blockOf(0) >> 2;

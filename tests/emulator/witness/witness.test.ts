@@ -15,10 +15,10 @@ const kept = recorded();
 const ours = new OurProcessor();
 ours.load(new Uint8Array(ARENA_SIZE));
 
-/** What differs between the record and our processor, which runs the cases in a given way: a line each. */
-function differences(how: Partial<Case>, cases = kept): string[] {
+/** What differs between the record and a processor of ours, which runs the cases in a given way: a line each. */
+function differences(how: Partial<Case>, cases = kept, processor = ours): string[] {
   return cases.flatMap(([one, outcome]) => {
-    const { lines, rule } = compare(one, outcome, ours.run({ ...one, ...how }));
+    const { lines, rule } = compare(one, outcome, processor.run({ ...one, ...how }));
     return rule === undefined
       ? lines.map((line) => `${one.form.syntax} (${Buffer.from(one.code).toString("hex")}): ${line}`)
       : [];
@@ -35,6 +35,15 @@ test("the same when it is observed", () => {
 
 test("the same when it is split into its accesses, as in exploration", () => {
   assert.equal(differences({ mode: "split" }), []);
+});
+
+test("the same in compiled code, REPs with a budget for all iterations among them", () => {
+  const compiled = new OurProcessor("compiled");
+  compiled.load(new Uint8Array(ARENA_SIZE));
+  assert.equal(differences({}, kept, compiled), []);
+  const repeated = kept.filter(([one]) => canRunAtOnce(one));
+  assert.equal(differences({ atOnce: true }, repeated, compiled), []);
+  assert.ok(compiled.compiledInstructions > kept.length, `${compiled.compiledInstructions} instructions were compiled`);
 });
 
 test("the same when a REP has a budget for all its iterations", () => {

@@ -1,4 +1,5 @@
-// npm run witness [CASES] [-- --form TEXT] [--seed N] [--record]: CASES a form (4,000) on this host's processor and on ours.
+// npm run witness [CASES] [-- --form TEXT] [--seed N] [--record] [--engine compiled]: CASES a form (4,000) on this host's
+// processor and on ours.
 import { decode, type Form, format } from "../../../emulator/isa/index.ts";
 import { ARENA_SIZE } from "./arena.ts";
 import type { Case } from "./case.ts";
@@ -42,7 +43,12 @@ let lost = 0;
 const random = new Random(Number(option("--seed") ?? 1));
 const cases = new Cases(random);
 const host = new Host();
-const ours = new OurProcessor();
+const engine = option("--engine") ?? "interpreter";
+if (engine !== "interpreter" && engine !== "compiled") {
+  console.error(`witness: no engine "${engine}"; interpreter and compiled can be had`);
+  process.exit(2);
+}
+const ours = new OurProcessor(engine);
 const arena = Uint8Array.from({ length: ARENA_SIZE }, () => random.bits());
 
 /** Everything about a case whose outcomes differ. */
@@ -118,6 +124,7 @@ console.log(
   `${sum("cases")} cases of ${forms.length} forms, ${perForm} a form, in ${((performance.now() - begin) / 1000).toFixed(0)} s; ` +
     `${sum("faults")} fault, ${sum("pageFaults")} of them by paging`,
 );
+if (engine === "compiled") console.log(`${ours.compiledInstructions} instructions ran in compiled code`);
 if (inMemory.length > 0) console.log(`${inMemory.length} forms in memory, each with at least ${least} page faults`);
 for (const [form, tally] of few) console.log(`${form.syntax}: ${tally.pageFaults} page faults of ${tally.cases} cases`);
 console.log(`${sum("different")} differ by no rule; ${apart} bytes of memory apart; ${lost} batches lost`);
