@@ -79,6 +79,7 @@ export class LinearMemory {
     this.deviceTags = new Int32Array(4 * core.layout.processors).fill(L.TLB_INVALID);
     this.devicePages = new Int32Array(4 * core.layout.processors);
     core.i32.fill(L.TLB_INVALID, L.TLB_BASE >> 2, (L.TLB_BASE + L.TLB_SIZE * core.layout.processors) >> 2);
+    this.clearRefilled();
     const never = (L.TLB_BASE + L.TLB_NEVER * L.TLB_BYTES) >> 2;
     for (const tlb of [G_TLB_READ, G_TLB_WRITE, G_TOLD_READ, G_TOLD_WRITE]) core.g[tlb] = never; // until an engine chooses
   }
@@ -576,6 +577,12 @@ export class LinearMemory {
     return true;
   }
 
+  private clearRefilled(): void {
+    const { i32, layout } = this.core;
+    for (let processor = 0; processor < layout.processors; processor++)
+      for (const user of [false, true]) i32[this.tlbOf(processor, false, user) + L.TLB_REFILLED / 4] = 0;
+  }
+
   private emptyTlbs(): void {
     const { core, filled } = this;
     const { i32 } = core;
@@ -584,8 +591,8 @@ export class LinearMemory {
       for (let processor = 0; processor < core.layout.processors; processor++) {
         const base = this.tlbOf(processor, false, false);
         i32.fill(L.TLB_INVALID, base, base + (4 * L.TLB_BYTES) / 4);
-        for (const user of [false, true]) i32[this.tlbOf(processor, false, user) + L.TLB_REFILLED / 4] = 0;
       }
+      this.clearRefilled();
     }
     this.filledCount = 0;
     this.deviceTags.fill(L.TLB_INVALID);
