@@ -8,8 +8,9 @@ import { didYouMean } from "./suggest.ts";
 
 export interface ScenarioRequest {
   readonly name: string;
-  readonly processors: number;
-  readonly rounds: number;
+  /** Unless given: 2 and 1, or what the mutant needs to show itself. */
+  readonly processors?: number | undefined;
+  readonly rounds?: number | undefined;
   readonly mutant?: string | undefined;
 }
 
@@ -20,7 +21,11 @@ export function findScenario({ name, processors, rounds, mutant }: ScenarioReque
     throw new CommandError(`no scenario "${name}"${hint}`);
   }
   try {
-    return scenarioByName(name, { processors, rounds, ...(mutant === undefined ? {} : { mutant }) });
+    return scenarioByName(name, {
+      ...(processors === undefined ? {} : { processors }),
+      ...(rounds === undefined ? {} : { rounds }),
+      ...(mutant === undefined ? {} : { mutant }),
+    });
   } catch (error) {
     throw asCommandError(error);
   }
@@ -65,6 +70,6 @@ export function saveFailure(file: string, failure: Failure): void {
 }
 
 /** What a scenario is called in messages: `queued-lock with mutant M3, 2 processors x 1`. */
-export function titleOf({ name, processors, rounds, mutant }: ScenarioRequest): string {
+export function titleOf({ name, processors, rounds, mutant }: Scenario): string {
   return `${name}${mutant === undefined ? "" : ` with mutant ${mutant}`}, ${processors} processors x ${rounds}`;
 }

@@ -9,6 +9,7 @@ import { queuedLockMutants } from "./mutants/queued-lock.ts";
 import { raisingQueuedLockMutants } from "./mutants/raising-queued-lock.ts";
 import { raisingSpinLockMutants } from "./mutants/raising-spin-lock.ts";
 import { spinLockMutants } from "./mutants/spin-lock.ts";
+import type { Size } from "./mutants/variant.ts";
 import { queuedLock } from "./queued-lock.ts";
 import { clock, raiseLower } from "./raise-lower.ts";
 import { raisingQueuedLock } from "./raising-queued-lock.ts";
@@ -18,7 +19,7 @@ import { twoLocks, twoLocksMutants } from "./two-locks.ts";
 
 interface Entry {
   readonly make: (options: ScenarioOptions) => Scenario;
-  readonly mutants: Readonly<Record<string, { readonly summary: string }>>;
+  readonly mutants: Readonly<Record<string, { readonly summary: string; readonly needs?: Size }>>;
 }
 
 const entries: ReadonlyMap<string, Entry> = new Map([
@@ -53,15 +54,22 @@ export class ScenarioNameError extends Error {
   override readonly name = "ScenarioNameError";
 }
 
-/** A built-in scenario; 2 processors and 1 round unless told. Throws ScenarioNameError for what there is not. */
+/**
+ * A built-in scenario; 2 processors and 1 round unless told, or as many more as the mutant needs to show itself. Throws
+ * ScenarioNameError for what there is not.
+ */
 export function scenarioByName(name: string, options: Partial<ScenarioOptions> = {}): Scenario {
-  const { processors = 2, rounds = 1, mutant } = options;
+  const { mutant } = options;
   const entry = entries.get(name);
   if (!entry) throw new ScenarioNameError(`no scenario "${name}"; there are ${scenarioNames.join(", ")}`);
   if (mutant !== undefined && !Object.hasOwn(entry.mutants, mutant)) {
-    const known = Object.keys(entry.mutants).join(", ");
-    throw new ScenarioNameError(`${name} has no mutant "${mutant}"; it has ${known}`);
+    const others = scenarioNames.filter((other) => mutantsOf(other).has(mutant));
+    const known = Object.keys(entry.mutants).join(", ") || "none";
+    const instead = others.length > 0 ? `there is one of ${others.join(", ")}` : `it has ${known}`;
+    throw new ScenarioNameError(`${name} has no mutant "${mutant}"; ${instead}`);
   }
+  const needs = mutant === undefined ? undefined : entry.mutants[mutant]?.needs;
+  const { processors = needs?.processors ?? 2, rounds = needs?.rounds ?? 1 } = options;
   demand("processors", processors, MOST_PROCESSORS);
   demand("rounds", rounds, MOST_ROUNDS);
   return entry.make({ processors, rounds, ...(mutant === undefined ? {} : { mutant }) });

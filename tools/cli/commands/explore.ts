@@ -20,8 +20,16 @@ export const explore = command({
   summary: "Try every schedule of a scenario: a proof, or the schedule that breaks it",
   positionals: { scenario: { type: "string", describe: `One of ${scenarioNames.join(", ")}` } },
   options: {
-    processors: { type: "string", default: "2", requiresArg: true, describe: "How many processors take part" },
-    rounds: { type: "string", default: "1", requiresArg: true, describe: "How often each goes through its section" },
+    processors: {
+      type: "string",
+      requiresArg: true,
+      describe: "How many processors take part (2, or as many as the mutant needs to show itself)",
+    },
+    rounds: {
+      type: "string",
+      requiresArg: true,
+      describe: "How often each goes through its section (1, or as often as the mutant needs)",
+    },
     model: { choices: MODELS, default: "sc", requiresArg: true, describe: "Memory model" },
     mutant: { type: "string", requiresArg: true, describe: "A deliberately broken variant (--list names them)" },
     "max-states": {
@@ -49,12 +57,11 @@ export const explore = command({
     }
     if (args.scenario === undefined)
       throw new CommandError(`explore: no scenario; there are ${scenarioNames.join(", ")}`);
-    const limit = args["max-states"];
-    const maxStates = limit === undefined ? undefined : integer("--max-states", limit, 1, Number.MAX_SAFE_INTEGER);
+    const maxStates = count("--max-states", args["max-states"], Number.MAX_SAFE_INTEGER);
     const scenario = findScenario({
       name: args.scenario,
-      processors: integer("--processors", args.processors, 1, 8),
-      rounds: integer("--rounds", args.rounds, 1, 1000),
+      processors: count("--processors", args.processors, 8),
+      rounds: count("--rounds", args.rounds, 1000),
       mutant: args.mutant,
     });
     const verdict = search(scenario, { model: args.model, reduction: args.reduction, maxStates }, host);
@@ -65,6 +72,10 @@ export const explore = command({
     return EXIT_CODES[verdict.verdict];
   },
 });
+
+function count(option: string, value: string | undefined, most: number): number | undefined {
+  return value === undefined ? undefined : integer(option, value, 1, most);
+}
 
 interface SearchArguments {
   readonly model: Model;

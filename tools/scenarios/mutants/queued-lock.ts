@@ -27,7 +27,7 @@ const linksFirst = variant(
   },
 );
 
-/** By name. M9 needs three processors to show itself, M13 two rounds. */
+/** By name. */
 export const queuedLockMutants: Readonly<Record<string, Mutant>> = {
   M1: {
     summary: "acquire does not clear Next, so that release takes garbage for a successor",
@@ -65,6 +65,7 @@ export const queuedLockMutants: Readonly<Record<string, Mutant>> = {
   },
   M9: {
     summary: "release hands over to the last in the queue instead of the next",
+    needs: { processors: 3 },
     release: variant(release, {
       instead: "xor",
       write: (a) => {
@@ -100,6 +101,7 @@ export const queuedLockMutants: Readonly<Record<string, Mutant>> = {
   },
   M13: {
     summary: "nobody clears Next, so that a handle used again has the successor of its last use",
+    needs: { rounds: 2 },
     reusesHandle: true,
     acquire: variant(acquire, { instead: "mov", occurrence: 1 }),
     release: variant(release, { instead: "mov", occurrence: 5 }),

@@ -4,7 +4,7 @@ import { dword, eax, ecx, edx } from "#asm";
 import { KefAcquireSpinLockAtDpcLevel as acquire, KSPIN_LOCK_HELD, KSPIN_LOCK_HELD_BIT } from "#kernel";
 import { type Mutant, variant } from "./variant.ts";
 
-/** By name. P02 needs three processors, or two rounds, to show itself. */
+/** By name. */
 export const spinLockMutants: Readonly<Record<string, Mutant>> = {
   P01: {
     summary: "acquire claims the lock by a compare-exchange without LOCK",
@@ -19,6 +19,7 @@ export const spinLockMutants: Readonly<Record<string, Mutant>> = {
   },
   P02: {
     summary: "a waiter that sees the lock free enters without claiming it",
+    needs: { processors: 3 }, // or two rounds
     acquire: variant(
       acquire,
       {

@@ -11,10 +11,18 @@ export interface Edit {
   readonly write?: (a: Assembler) => void;
 }
 
+/** Processors that take part, and how often each goes through its section. */
+export interface Size {
+  readonly processors?: number;
+  readonly rounds?: number;
+}
+
 /** What is broken. Parts left out are the lock's own. */
 export interface Mutant {
   /** What is wrong, as a newcomer would be told. */
   readonly summary: string;
+  /** The least that it needs to show itself, where that is more than two processors and one round. */
+  readonly needs?: Size;
   readonly acquire?: Procedure;
   readonly release?: Procedure;
   /** The caller releases before the last store of its section. */
