@@ -54,7 +54,7 @@ for (; seed < from + programs; seed++) {
     console.log(explain(lockstep, different));
     process.exit(1);
   }
-  if (seed % 100 === 0) {
+  if (seed % 10 === 0) {
     if (process.stderr.isTTY) process.stderr.write(`\ridentity: ${seed - from} of ${programs}, ${seconds()}`);
     await new Promise(setImmediate); // so that an interruption is seen
   }
