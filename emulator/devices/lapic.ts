@@ -68,6 +68,8 @@ const ISR_SUMMARY = 19;
 const ISR = 24;
 const TMR = 32;
 const IRR = 40;
+/** Words of a processor's block that are all zero when no maskable interrupt can be pending for it. */
+export const PENDING_WORDS: readonly number[] = [R_APIC + IRR_SUMMARY, R_APIC + LINT0_PIN];
 
 // Delivery modes (10.5.1, 10.6.1, and the I/O APIC's redirection entries).
 export const DELIVER_FIXED = 0;

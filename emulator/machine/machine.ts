@@ -15,6 +15,7 @@ import {
 } from "../cpu/core.ts";
 import { resetProcessor, startFromSipi } from "../cpu/index.ts";
 import { LinearMemory } from "../cpu/paging.ts";
+import { PENDING_WORDS } from "../devices/lapic.ts";
 import type { CompilerOptions, CompilerStatistics } from "../engine/compiler/compiler.ts";
 import { type InstructionObserver, Interpreter } from "../engine/interpreter/interpreter.ts";
 import * as L from "../memory/layout.ts";
@@ -33,7 +34,7 @@ import {
   readImage,
 } from "./loader.ts";
 import { firmwareItems } from "./offer.ts";
-import { draw, drawSlice, LONGEST_SLICE, seedSlices } from "./slices.ts";
+import { draw, drawSlice, LONGEST_SLICE, SLICE_RULES, seedSlices } from "./slices.ts";
 import { type Snapshot, WholeState } from "./state.ts";
 import { PhysicalMemory, Processor } from "./views.ts";
 
@@ -77,7 +78,8 @@ const HOT = 500;
 
 function compilerOptions(engine: Engine, inexact: boolean): CompilerOptions | null {
   if (engine === "interpreter") return null;
-  return { threshold: engine === "auto" ? HOT : 1, everywhere: engine === "everywhere", exact: !inexact };
+  const slices = { ...SLICE_RULES, interruptWords: PENDING_WORDS };
+  return { threshold: engine === "auto" ? HOT : 1, everywhere: engine === "everywhere", slices, exact: !inexact };
 }
 
 /** Anything that can give the bytes of an image: the assembler's images do. */
@@ -140,6 +142,8 @@ export interface StepResult {
 export interface Observer extends InstructionObserver, Partial<AccessObserver> {}
 
 const MIB = 0x100000;
+/** Ticks and slices that an engine is asked to run at once, at most. */
+const MOST_AT_ONCE = 1 << 30;
 const SLICE_END = 0;
 const NEXT_DUE = 1;
 const ROM_UNIT = 0x10000;
@@ -374,6 +378,7 @@ export class Machine {
     const { maxInstructions = Number.POSITIVE_INFINITY, maxSlices = Number.POSITIVE_INFINITY } = limits;
     let total = this.totalRetired();
     let slices = 0;
+    let ahead = 0;
     this.ended = null;
     interpreter.forgetModes();
     g[G_STATUS] = STATUS_OK;
@@ -395,6 +400,17 @@ export class Machine {
         this.ended = { reason: "budget" };
         break;
       }
+      const ticks = Math.min(Math.ceil(due) - now, maxInstructions - total, MOST_AT_ONCE) | 0;
+      if (g[G_YIELD] !== 0) {
+        g[G_YIELD] = 0;
+        const run = interpreter.runSlices(ticks, Math.min(maxSlices - slices, MOST_AT_ONCE));
+        if (run !== null) {
+          total += run.ticks;
+          slices += run.slices;
+          ahead = run.ahead;
+          continue;
+        }
+      }
       const processor = this.pick();
       if (processor < 0) {
         const isOver = !this.couldWake() || !board.passTime(() => this.someCanRun());
@@ -404,7 +420,7 @@ export class Machine {
       }
       if (i32[(core.blockOf(processor) >> 2) + L.R_ACTIVITY] === L.HALTED)
         i32[(core.blockOf(processor) >> 2) + L.R_ACTIVITY] = L.RUNNING;
-      const budget = Math.min(i32[L.SLICE_LEFT >> 2], Math.ceil(due) - now, maxInstructions - total) | 0;
+      const budget = Math.min(i32[L.SLICE_LEFT >> 2], ticks);
       this.bounds[SLICE_END] = now + budget;
       interpreter.select(processor);
       const used = this.execute(budget);
@@ -420,8 +436,9 @@ export class Machine {
         const eip = (i32[g[G_CPU] + L.R_EIP] >>> 0).toString(16).padStart(8, "0");
         this.end({ reason: "not implemented", detail: `${core.stopReason} at 0x${eip}` });
       } else if (activity === L.SHUTDOWN) this.end({ reason: "triple fault", detail: `processor ${processor}` });
-      else if (((used === 0 && budget > 0) || g[G_STATUS] === STATUS_SPLIT) && i32[L.SLICE_LEFT >> 2] > 0)
+      else if (((used + ahead === 0 && budget > 0) || g[G_STATUS] === STATUS_SPLIT) && i32[L.SLICE_LEFT >> 2] > 0)
         i32[L.SLICE_LEFT >> 2]--; // deliveries alone use up a slice too, and so does half an instruction: it may end there
+      ahead = 0;
     }
     return this.result();
   }

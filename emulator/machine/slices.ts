@@ -8,6 +8,14 @@ const LONGEST_SHORT_SLICE = 1000;
 /** One slice in this many is a long one. */
 const LONG_EVERY = 8;
 
+/** The same for an engine that draws by itself. */
+export const SLICE_RULES = {
+  longest: LONGEST_SLICE,
+  shortest: SHORTEST_SLICE,
+  longestShort: LONGEST_SHORT_SLICE,
+  longEvery: LONG_EVERY,
+} as const;
+
 const STATE = L.SLICE_GENERATOR >> 2;
 
 /** Starts the generator; equal seeds give equal schedules. */

@@ -148,6 +148,11 @@ export const TLB_WRITE_USER = 3;
 export const TLB_NEVER = 4;
 /** Behind a TLB for reads, supervisor or user: not 0 when an engine has entered translations there by itself. */
 export const TLB_REFILLED = 0xb084;
+/**
+ * Words of the engine's own, in the area of the first processor. For each processor the TLB for reads that it uses (byte offset);
+ * 0 when what follows from its segments and modes must be worked out again.
+ */
+export const MODES_KNOWN = TLB_BASE + 0xc000;
 
 export interface Layout {
   readonly processors: number;

@@ -24,12 +24,22 @@ import {
   runtimeModule,
   USER_DISTANCE,
 } from "./runtime.ts";
+import {
+  SLICE_AHEAD,
+  SLICE_LEAVING,
+  SLICE_MISSED,
+  SLICES_LOCALS,
+  SLICES_RUN,
+  type SliceRules,
+  sliceLoop,
+} from "./slices.ts";
 
 export interface CompilerOptions {
   /** Times an entry is met before its region is compiled. */
   readonly threshold: number;
   /** Every instruction can be entered, and is looked at: for tests. */
   readonly everywhere: boolean;
+  readonly slices: SliceRules;
   /** False: budgets are not kept to. For benchmarks of what exactness costs; runs are then not repeatable. */
   readonly exact: boolean;
 }
@@ -51,6 +61,15 @@ export interface Host {
   currentPage(): number;
 }
 
+/** What was run of slices at once. */
+export interface SlicesRun {
+  readonly ticks: number;
+  /** Whole slices. */
+  readonly slices: number;
+  /** Ticks of the slice that is under way. */
+  readonly ahead: number;
+}
+
 /** How often what happened, since the machine was made. */
 export interface CompilerStatistics {
   /** Regions compiled, those of them still there, and the bytes of WebAssembly of these. */
@@ -63,6 +82,8 @@ export interface CompilerStatistics {
   readonly flushes: number;
   /** Instructions run by regions. */
   readonly instructions: number;
+  /** Slices that regions ran from end to end, one after the other. */
+  readonly slices: number;
   /** Ways back to the interpreter, by reason. */
   readonly exits: Readonly<Record<string, number>>;
 }
@@ -115,6 +136,8 @@ const MANY_MISSES = 50;
 /** Samples of jumps that leave a region before it is compiled again with their targets in it. */
 const MANY_SAMPLES = 16;
 const MOST_OTHERS = 64;
+/** Failures of `runSlices` to wait for before it is tried again, at most. */
+const LONGEST_PAUSE = 64;
 /** Each invalidation of a page makes its code so many times harder to get compiled, up to a limit. */
 const BACK_OFF_LIMIT = 8;
 
@@ -123,6 +146,7 @@ export class Compiler {
   private readonly options: CompilerOptions;
   private readonly table: WebAssembly.Table;
   private readonly run: (cpu: number, tlb: number, budget: number, entry: number) => number;
+  private readonly sliceLoop: (ticks: number, slices: number) => number;
   private readonly imports: WebAssembly.Imports;
   private readonly freeSlots: number[] = [];
   private nextSlot = 1;
@@ -151,6 +175,13 @@ export class Compiler {
   private invalidated = 0;
   private flushes = 0;
   private instructions = 0;
+  private slices = 0;
+  /** How often to do without `runSlices` yet, and how often after its next failure. */
+  private slicesPaused = 0;
+  private slicesPause = 1;
+  private readonly slicesRun = { ticks: 0, slices: 0, ahead: 0 };
+  /** The slice that begins now stands where a PAUSE ended another, and no entry was found there. */
+  private isWanted = false;
   private readonly exits = new Array<number>(REASONS).fill(0);
 
   constructor(host: Host, options: CompilerOptions) {
@@ -161,8 +192,10 @@ export class Compiler {
     this.table = new WebAssembly.Table({ element: "anyfunc", initial: SLOTS });
     const m = memory as WebAssembly.Memory;
     const e = { m, t: this.table };
-    const runtime = new WebAssembly.Instance(new WebAssembly.Module(runtimeModule(layout)), { e }).exports;
+    const shared = runtimeModule(layout, sliceLoop(layout, options.slices), SLICES_LOCALS);
+    const runtime = new WebAssembly.Instance(new WebAssembly.Module(shared), { e }).exports;
     this.run = runtime.run as Compiler["run"];
+    this.sliceLoop = runtime.slices as Compiler["sliceLoop"];
     this.imports = { e: { m, f: runtime.refill } };
     const records = cache.code.length / F.STRIDE;
     this.replaced = new Uint16Array(records);
@@ -175,8 +208,17 @@ export class Compiler {
 
   get statistics(): CompilerStatistics {
     const exits = Object.fromEntries(REASON_NAMES.map((name, reason) => [name, this.exits[reason]]));
-    const { compiledRegions, bytes, invalidated, flushes, instructions } = this;
-    return { compiled: compiledRegions, regions: this.alive.size, bytes, invalidated, flushes, instructions, exits };
+    const { compiledRegions, bytes, invalidated, flushes, instructions, slices } = this;
+    return {
+      compiled: compiledRegions,
+      regions: this.alive.size,
+      bytes,
+      invalidated,
+      flushes,
+      instructions,
+      slices,
+      exits,
+    };
   }
 
   // --- records that are entries ---
@@ -200,9 +242,10 @@ export class Compiler {
     cache.code[p] = countHandler;
   }
 
-  /** Execution goes on at a record. Where a slice begins says nothing about the code. */
+  /** Execution goes on at a record. Where a slice begins says nothing about the code, unless PAUSE ended the one before. */
   arrive(p: number, atSliceStart: boolean): void {
-    if (!atSliceStart || this.isEager) this.watch(p);
+    if (!atSliceStart || this.isWanted || this.isEager) this.watch(p);
+    this.isWanted = false;
   }
 
   /** Every record has its own handler again: the run is going to be observed. */
@@ -276,15 +319,61 @@ export class Compiler {
       }
     }
     this.instructions += budget - rest;
-    if (reason === REASON_MEMORY) this.missed(next);
-    else if (reason === REASON_INTERPRET && next > 0) this.watch(next + F.STRIDE);
-    this.weigh(p, budget - rest);
+    this.learn(reason, next);
+    if (reason !== REASON_YIELD) this.weigh(p, budget - rest);
     if (rest === budget) return handlers[this.handlerOf(p)](p);
     // Whoever called counts one more instruction.
     g[G_LEFT] = rest + 1;
     if (reason !== REASON_YIELD) return next;
     g[G_YIELD] = 1;
     return F.EXIT;
+  }
+
+  /** A region was left before the record `next`, which the interpreter does: what follows it may be worth an entry. */
+  private learn(reason: number, next: number): void {
+    if (reason === REASON_MEMORY) this.missed(next);
+    else if (reason === REASON_INTERPRET && next > 0) this.watch(next + F.STRIDE);
+  }
+
+  // --- whole slices ---
+
+  /**
+   * A slice has ended in PAUSE: goes on with those that follow for as long as regions run them from end to end. The last one may
+   * be under way or only drawn. `ticks` and `slices` are how many there may be at most; those used are accounted for.
+   * Null if nothing has been tried. Nobody may be watching.
+   */
+  runSlices(ticks: number, slices: number): SlicesRun | null {
+    if (this.slicesPaused > 0) {
+      this.slicesPaused--;
+      return null;
+    }
+    const { i32 } = this.host.core;
+    const { slicesRun } = this;
+    slicesRun.ticks = this.sliceLoop(ticks, slices);
+    slicesRun.slices = i32[SLICES_RUN >> 2];
+    slicesRun.ahead = i32[SLICE_AHEAD >> 2];
+    this.instructions += slicesRun.ticks;
+    this.slices += slicesRun.slices;
+    this.isWanted = i32[SLICE_MISSED >> 2] !== 0;
+    if (slicesRun.slices > 0) this.slicesPause = 1;
+    else {
+      this.slicesPaused = this.slicesPause;
+      this.slicesPause = Math.min(this.slicesPause * 2, LONGEST_PAUSE);
+    }
+    return slicesRun;
+  }
+
+  /** The processor that it stopped at has been selected: what there is to learn from why it did. */
+  afterSlices(): void {
+    const { core } = this.host;
+    if (core.i32[SLICE_LEAVING >> 2] === 0) return;
+    const left = core.i32[((core.g[G_TLB_READ] << 2) + REASON_WORD) >> 2];
+    const reason = left & REASON_MASK;
+    this.exits[reason]++;
+    const eip = core.word(L.R_EIP);
+    const next = this.host.find(eip);
+    this.learn(reason, next);
+    if (reason === REASON_LINK && next >= 0) this.sample(left >>> REASON_SLOT_SHIFT, eip);
   }
 
   /** Keeps account of an entry: one that is left again after a few instructions costs more than it brings. */

@@ -42,16 +42,27 @@ export const REASON_MASK = 0xff;
 export const REGION_TYPE: FunctionType = { parameters: [I32, I32, I32, I32], results: [I32] };
 /** Refill: processor block, TLB, linear address, 1 for a write. */
 export const REFILL_TYPE: FunctionType = { parameters: [I32, I32, I32, I32], results: [] };
+/** `slices`: ticks and slices there are at most; ticks used. */
+const SLICES_TYPE: FunctionType = { parameters: [I32, I32], results: [I32] };
+/** Index of `run` in the module. */
+export const RUN_FUNCTION = 0;
 /** Regions that follow each other before the loop comes back to be looked at. */
 const LONGEST_CHAIN = 10_000;
 
-/** The module all machines of a shape share: `run`, as a region but with a table entry for the target; and `refill`. */
-export function runtimeModule(layout: L.Layout): Uint8Array {
+/**
+ * The module all machines of a shape share: `run`, as a region but with a table entry for the target; `refill`; and `slices`
+ * (slices.ts), with so many locals.
+ */
+export function runtimeModule(layout: L.Layout, slices: Code, sliceLocals: number): Uint8Array {
   const functions = [
     { type: 0, locals: [[2, I32]] as const, code: runLoop(), exported: "run" },
     { type: 1, locals: [[4, I32]] as const, code: refill(layout), exported: "refill" },
+    { type: 2, locals: [[sliceLocals, I32]] as const, code: slices, exported: "slices" },
   ];
-  return moduleBytes({ types: [REGION_TYPE, REFILL_TYPE], table: true, functions }, layout.totalBytes / 0x10000);
+  return moduleBytes(
+    { types: [REGION_TYPE, REFILL_TYPE, SLICES_TYPE], table: true, functions },
+    layout.totalBytes / 0x10000,
+  );
 }
 
 function runLoop(): Code {

@@ -50,7 +50,7 @@ import { forms } from "../../isa/forms.ts";
 import type { Form, Instruction } from "../../isa/instruction.ts";
 import { CS, SS } from "../../isa/operands.ts";
 import * as L from "../../memory/layout.ts";
-import { Compiler, type CompilerOptions } from "../compiler/compiler.ts";
+import { Compiler, type CompilerOptions, type SlicesRun } from "../compiler/compiler.ts";
 import { segmentOffset } from "../compiler/runtime.ts";
 import type { TraceRing } from "../trace/ring.ts";
 import { type Boundary, makeBoundary, quickMnemonics } from "./boundary.ts";
@@ -115,9 +115,9 @@ export class Interpreter {
   /** Tier 1, or null for a machine that does without. */
   readonly compiler: Compiler | null;
   private readonly interrupts: Interrupts;
-  /** Per processor: what its code is decoded and fetched under, and whether that is still known. */
+  /** Per processor: what its code is decoded and fetched under, and where that is still known, its TLB for reads: never 0. */
   private readonly keys = new Int32Array(L.MAX_PROCESSORS).fill(-1);
-  private readonly known = new Uint8Array(L.MAX_PROCESSORS);
+  private readonly known: Int32Array;
   private readonly handlers: Handler[];
   private readonly fetchTags: Int32Array;
   private readonly fetchMaps: Int32Array;
@@ -129,6 +129,7 @@ export class Interpreter {
   constructor(core: Core, interrupts: Interrupts, compiler: CompilerOptions | null) {
     this.core = core;
     this.interrupts = interrupts;
+    this.known = core.i32.subarray(L.MODES_KNOWN >> 2, (L.MODES_KNOWN >> 2) + L.MAX_PROCESSORS).fill(0);
     const special: SpecialHandlers = {
       stale: handlerCount,
       goto: handlerCount + 1,
@@ -261,6 +262,22 @@ export class Interpreter {
     this.selectTlbs();
   }
 
+  /**
+   * The last slice ended in PAUSE: runs those that follow as `Compiler.runSlices` does, whole and without a look at each. Null
+   * where nobody can. The processor whose slice it is then is the current one.
+   */
+  runSlices(ticks: number, slices: number): SlicesRun | null {
+    const { core, compiler, known } = this;
+    const { g } = core;
+    if (compiler === null || g[G_OBSERVED] !== 0) return null;
+    if (g[G_MODE_CHANGED] !== 0) known[g[G_PROCESSOR]] = 0;
+    const run = compiler.runSlices(ticks, slices);
+    if (run === null) return null;
+    this.select(core.i32[L.SLICE_PROCESSOR >> 2]);
+    compiler.afterSlices();
+    return run;
+  }
+
   /** Works out again what follows from segments, privilege and modes. */
   private modeChanged(): void {
     const { core } = this;
@@ -287,7 +304,6 @@ export class Interpreter {
       this.fetchTags.fill(1, processor * FETCH_SLOTS, (processor + 1) * FETCH_SLOTS);
       this.compiler?.translationsChanged(processor);
     }
-    this.known[processor] = 1;
     g[G_KEY] = key;
     g[G_CODE_PAGE] = NO_CODE_PAGE;
     this.selectTlbs();
@@ -323,6 +339,7 @@ export class Interpreter {
     const write = core.linear.tlbOf(processor, true, user);
     const isObserved = g[G_OBSERVED] !== 0;
     const isTold = isObserved && this.ring !== null;
+    this.known[processor] = read << 2;
     g[G_TLB_READ] = isObserved ? never : read;
     g[G_TLB_WRITE] = isObserved ? never : write;
     g[G_TOLD_READ] = isTold ? read : never;
