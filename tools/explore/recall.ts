@@ -1,7 +1,8 @@
 // Steps seen before: a processor that stands where it has stood, and finds what it has found there, does what it has done.
 //
-// A step and all that follows it privately depends on the processor's block, on the words that it reads, and on nothing else. So what
-// it did is kept with these, and done at once when they are met again: most states of a search differ in what others do.
+// A step and all that follows it privately depends on the processor's block and on the words that it reads; as long as the same words
+// are shared, on nothing else. So what it did is kept with these, and done at once when they are met again: most states of a search
+// differ in what others do.
 
 import type { Rewinder } from "#emulator";
 
