@@ -53,7 +53,7 @@ export function makeBoundary(core: Core, code: Int32Array, wiring: BoundaryWirin
   const { g, i32 } = core;
   const { quick, jumpTo, plain, interruptPending, takeInterrupt } = wiring;
   const { enter, leave, pushFlags, popFlags } = quick;
-  const flatCode = keyFlat(CS);
+  const usualCode = keyFlat(CS) | KEY_32;
 
   const eipAt = (p: number, offset: number): number => {
     const eip = (g[G_EIP_BASE] + code[p + F.F_OFFSET] + offset) | 0;
@@ -90,7 +90,8 @@ export function makeBoundary(core: Core, code: Int32Array, wiring: BoundaryWirin
     if (reserve <= 0 || g[G_YIELD] !== 0 || g[G_RETURN] !== 0 || g[G_MODE_CHANGED] !== 0) return F.EXIT;
     const c = g[G_CPU];
     const flags = i32[c + L.R_EFLAGS];
-    if ((flags & TF) !== 0 || i32[c + L.R_ACTIVITY] !== L.RUNNING || (g[G_KEY] & flatCode) === 0) return F.EXIT;
+    if ((flags & TF) !== 0 || i32[c + L.R_ACTIVITY] !== L.RUNNING || (g[G_KEY] & usualCode) !== usualCode)
+      return F.EXIT;
     if (i32[c + L.R_SHADOW] !== 0) {
       i32[c + L.R_SHADOW] = 0;
       g[G_LEFT] = 1;

@@ -447,7 +447,7 @@ export class Interpreter {
     const { core } = this;
     const { g } = core;
     const flatCode = (g[G_KEY] & keyFlat(CS)) !== 0;
-    if (!flatCode) core.stopAfterThis();
+    if (!flatCode || this.isBeyond16(core.word(L.R_EIP))) core.stopAfterThis();
     const p = this.locate();
     if (p < 0) return this.afterStatus();
     if (!flatCode && !this.withinLimit(p)) return this.afterStatus();
@@ -571,10 +571,16 @@ export class Interpreter {
     return this.locateSlowly(eip);
   }
 
+  /** 16-bit code above 64 KiB: whatever follows in sequence lies below, so each instruction is looked up by itself. */
+  private isBeyond16(eip: number): boolean {
+    return eip >>> 16 !== 0 && (this.core.g[G_KEY] & KEY_32) === 0;
+  }
+
   /** Record of the instruction at `eip` if it is decoded and its page is at hand, else -1. Sets what the current page is. */
   private find(eip: number): number {
     const { core, cache } = this;
     const { g } = core;
+    if (eip >>> 16 !== 0 && (g[G_KEY] & KEY_32) === 0) return F.EXIT;
     const linear = (core.i32[g[G_CPU] + L.R_SEGMENTS + CS * L.SEGMENT_WORDS + L.S_BASE] + eip) | 0;
     const page = linear & -L.PAGE;
     if (page !== g[G_CODE_PAGE]) {

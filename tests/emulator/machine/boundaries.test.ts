@@ -1,7 +1,26 @@
 // What happens between two instructions: interrupts at exactly the right boundary, their shadows, HLT, PAUSE, budgets.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Assembler, al, ax, data, ds, dword, dx, eax, ebx, ecx, edi, esp, link, proc, ss } from "#asm";
+import {
+  type Assembler,
+  al,
+  ax,
+  data,
+  ds,
+  dword,
+  dwords,
+  dx,
+  eax,
+  ebx,
+  ecx,
+  edi,
+  esp,
+  link,
+  memory,
+  proc,
+  ss,
+  words,
+} from "#asm";
 import { Machine } from "#emulator";
 import {
   APIC,
@@ -471,6 +490,27 @@ for (const [title, expected, body] of ends) {
     assert.ok(text.startsWith(expected), text);
   });
 }
+
+// CS with base 0 and 4 GiB, but 16-bit code.
+const wide16 = data("wide16", dwords(0, 0, 0xffff, 0x8f9b00, 0xffff, 0xcf9300), { align: 8 });
+const wide16r = data("wide16r", [words(wide16.size - 1), dwords(wide16)]);
+
+budgets("16-bit code above 64 KiB goes on alike wherever budgets end", () => {
+  const { boot } = snippet((a) => {
+    a.lgdt(memory(wide16r));
+    a.push(0x08);
+    a.push(a.addressOf("above"));
+    a.retf();
+    a.label("above");
+    for (let i = 0; i < 8; i++) a.inc(ecx);
+  });
+  const once = boot();
+  once.run({ maxInstructions: 60 });
+  const piecemeal = boot();
+  for (let limit = 1; limit <= 60; limit++) piecemeal.run({ maxInstructions: limit });
+  assert.is(piecemeal.processors[0].eip, once.processors[0].eip);
+  assert.is(piecemeal.hash(), once.hash());
+});
 
 windows.run();
 waiting.run();
