@@ -527,7 +527,9 @@ export class Interpreter {
     core.linear.accessDone = false;
     const eip = this.eipOf(at);
     core.setWord(L.R_EIP, eip);
-    const instruction = code[at] === handlerCount ? null : this.cache.instructions[code[at + F.F_INSTRUCTION]];
+    // Stale records and bytes that are no instruction have none.
+    const isNone = code[at] === handlerCount || code[at] === handlerCount + 3 || code[at] === handlerCount + 4;
+    const instruction = isNone ? null : this.cache.instructions[code[at + F.F_INSTRUCTION]];
     if (instruction) {
       // Each iteration of a REP is seen on its own.
       if (instruction.repeat !== 0) core.stopAfterThis();

@@ -1,6 +1,7 @@
 // The recorder sees every instruction and changes none.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { data, dword, link, proc } from "#asm";
 import { Machine } from "#emulator";
 import counter from "../../../tools/programs/counter.ts";
 import { type Filter, Recorder, readRecord, symbolsOf, type TraceEvent } from "../../../tools/trace/index.ts";
@@ -51,6 +52,21 @@ test("counts are the machine's, and every instruction has one record", () => {
       counts.map((_, i) => i + 1),
     );
   }
+});
+
+test("bytes that are no instruction are told as such, with nothing of other instructions", () => {
+  const total = data("total", 4);
+  const main = proc("main", (a) => {
+    a.lock.inc(dword(total));
+    a.db(0xff, 0xff); // group 5 has no /7
+  });
+  const machine = Machine.boot(link(main), { memory: 2 * MIB });
+  const events: TraceEvent[] = [];
+  machine.observe(new Recorder(machine, {}, (record) => events.push(readRecord(record.slice(), symbols))));
+  machine.run({ maxInstructions: 1000 });
+  const invalid = events.filter((event) => event.kind === "instruction" && event.text === "(invalid)");
+  assert.ok(invalid.length > 0);
+  for (const event of invalid) assert.is(event.kind === "instruction" && event.locked, false);
 });
 
 test("registers and flags of the records add up to the processor's", () => {
