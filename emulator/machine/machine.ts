@@ -8,7 +8,6 @@ import {
   G_RETURN,
   G_STATUS,
   G_YIELD,
-  IF,
   STATUS_NOT_IMPLEMENTED,
   STATUS_OK,
   STATUS_SPLIT,
@@ -34,8 +33,9 @@ import {
   readImage,
 } from "./loader.ts";
 import { firmwareItems } from "./offer.ts";
-import { draw, drawSlice, LONGEST_SLICE, SLICE_RULES, seedSlices } from "./slices.ts";
+import { SLICE_RULES, seedSlices } from "./slices.ts";
 import { type Snapshot, WholeState } from "./state.ts";
+import { makeTurns, type Turns } from "./turns.ts";
 import { PhysicalMemory, Processor } from "./views.ts";
 
 export interface MachineOptions {
@@ -167,6 +167,7 @@ export class Machine {
   /** Serial input that has not found room in the port yet: it lies in the host, as on the far end of a line. */
   private input: Uint8Array = new Uint8Array(0);
   private readonly state: WholeState;
+  private readonly turns: Turns;
   private readonly rom: Uint8Array | null;
   /** An instruction is under way; and it has sent an INIT to the processor that executes it, which takes it when it is over. */
   private executing = false;
@@ -211,6 +212,7 @@ export class Machine {
       { out2GatesInterrupt: options.out2GatesInterrupt, ...(rom && { rom }) },
     );
     core.bus = this.board;
+    this.turns = makeTurns(core, this.board);
     this.interpreter = new Interpreter(core, this.board, compilerOptions(engine, inexact));
     this.memory = new PhysicalMemory(core, rom ?? undefined);
     this.processors = Array.from({ length: processors }, (_, number) => new Processor(core, number));
@@ -373,7 +375,7 @@ export class Machine {
 
   /** Runs until something ends it. Can be called again to go on, but for a guest that reset, crashed or exited. */
   run(limits: RunLimits = {}): RunResult {
-    const { core, board, interpreter } = this;
+    const { core, board, interpreter, turns } = this;
     const { f64, i32, g } = core;
     const { maxInstructions = Number.POSITIVE_INFINITY, maxSlices = Number.POSITIVE_INFINITY } = limits;
     let total = this.totalRetired();
@@ -411,9 +413,9 @@ export class Machine {
           continue;
         }
       }
-      const processor = this.pick();
+      const processor = turns.pick();
       if (processor < 0) {
-        const isOver = !this.couldWake() || !board.passTime(() => this.someCanRun());
+        const isOver = !turns.couldWake() || !board.passTime(turns.someCanRun);
         this.bounds[NEXT_DUE] = board.nextDue();
         if (isOver && g[G_STATUS] !== STATUS_NOT_IMPLEMENTED) this.ended = { reason: "halted" };
         continue;
@@ -457,7 +459,7 @@ export class Machine {
     const block = g[G_CPU];
     // Steps retire without being counted, so deliveries of earlier ones say nothing here.
     core.i32[(L.PROCESSOR_TIME + processor * L.PROCESSOR_TIME_SIZE + L.T_DELIVERIES) >> 2] = 0;
-    if (core.i32[block + L.R_ACTIVITY] === L.HALTED && this.canRun(processor))
+    if (core.i32[block + L.R_ACTIVITY] === L.HALTED && this.turns.canRun(processor))
       core.i32[block + L.R_ACTIVITY] = L.RUNNING;
     const used = this.execute(1);
     const status = g[G_STATUS];
@@ -493,78 +495,11 @@ export class Machine {
     core.stopAfterThis();
     const current = core.g[G_PROCESSOR];
     const isAlone = processor !== current && core.i32[L.SLICE_ALONE >> 2] !== 0;
-    const isCrowded = isAlone && (processor < 0 ? this.othersCanRun() : this.canRun(processor));
+    const isCrowded = isAlone && (processor < 0 ? this.turns.othersCanRun() : this.turns.canRun(processor));
     if (isCrowded) core.i32[L.SLICE_LEFT >> 2] = 0;
     if (processor < 0) this.bounds[NEXT_DUE] = this.board.nextDue();
     if (isCrowded || this.bounds[NEXT_DUE] < this.bounds[SLICE_END]) core.g[G_RETURN] = 1;
     if (core.word(L.R_ACTIVITY) !== L.RUNNING) core.g[G_RETURN] = 1;
-  }
-
-  private canRun(processor: number): boolean {
-    const { i32 } = this.core;
-    const block = this.core.blockOf(processor) >> 2;
-    const activity = i32[block + L.R_ACTIVITY];
-    if (activity === L.RUNNING) return true;
-    if (activity !== L.HALTED) return false;
-    if (this.board.nmiPending(processor)) return true;
-    return (i32[block + L.R_EFLAGS] & IF) !== 0 && this.board.interruptPending(processor);
-  }
-
-  private othersCanRun(): boolean {
-    const current = this.core.g[G_PROCESSOR];
-    for (let processor = 0; processor < this.processors.length; processor++)
-      if (processor !== current && this.canRun(processor)) return true;
-    return false;
-  }
-
-  private someCanRun(): boolean {
-    return this.processors.some(({ number }) => this.canRun(number));
-  }
-
-  /** Some halted processor has interrupts enabled, so a timer could wake it. */
-  private couldWake(): boolean {
-    const { i32 } = this.core;
-    return this.processors.some(({ number }) => {
-      const block = this.core.blockOf(number) >> 2;
-      return i32[block + L.R_ACTIVITY] === L.HALTED && (i32[block + L.R_EFLAGS] & IF) !== 0;
-    });
-  }
-
-  /** The processor whose turn it is, drawing the next one and its slice when the last is over; -1 when none can run. */
-  private pick(): number {
-    const { i32 } = this.core;
-    const current = i32[L.SLICE_PROCESSOR >> 2];
-    if (i32[L.SLICE_LEFT >> 2] > 0 && this.canRun(current)) return current;
-    const count = this.processors.length;
-    // Mostly all can run, and the first draw is good: it is as likely to be any of them.
-    const first = draw(i32, count);
-    if (first !== current && this.canRun(first) && this.canRun(current)) return this.give(first, false);
-    let others = 0;
-    for (let processor = 0; processor < count; processor++)
-      if (processor !== current && this.canRun(processor)) others++;
-    if (others === 0) {
-      if (!this.canRun(current)) return -1;
-      i32[L.SLICE_ALONE >> 2] = 1;
-      i32[L.SLICE_LEFT >> 2] = LONGEST_SLICE;
-      return current;
-    }
-    // Any other processor that can run, each as likely as the next: fixed turns would hand locks round in a ring.
-    let chosen = draw(i32, others);
-    let processor = -1;
-    while (chosen >= 0) {
-      processor++;
-      if (processor !== current && this.canRun(processor)) chosen--;
-    }
-    return this.give(processor, others === 1 && !this.canRun(current));
-  }
-
-  /** Starts a slice; a processor that has nobody beside it gets a long one. */
-  private give(processor: number, alone: boolean): number {
-    const { i32 } = this.core;
-    i32[L.SLICE_ALONE >> 2] = alone ? 1 : 0;
-    i32[L.SLICE_PROCESSOR >> 2] = processor;
-    i32[L.SLICE_LEFT >> 2] = alone ? LONGEST_SLICE : drawSlice(i32);
-    return processor;
   }
 
   // --- the whole state ---

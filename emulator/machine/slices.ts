@@ -1,4 +1,4 @@
-// Whose turn it is and for how long: a seeded generator whose state lies in the machine's memory (xorshift128, Marsaglia 2003).
+// How long slices are: a seeded generator whose state lies in the machine's memory (xorshift128, Marsaglia 2003).
 import * as L from "../memory/layout.ts";
 
 /** Longest slice, and the only limit on a processor that runs alone: an engine must be re-entered now and then. */

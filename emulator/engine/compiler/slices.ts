@@ -174,7 +174,7 @@ class SliceEmitter {
     code.set(local);
   }
 
-  // --- whose turn it is: Machine.pick ---
+  // --- whose turn it is, as machine/turns.ts finds it ---
 
   private pick(): void {
     const { code } = this;
