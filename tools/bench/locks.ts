@@ -93,6 +93,7 @@ export const uncontended: Row = parallel({
     a.mov(ebx, dword(edi));
     a.label("word");
     a.imul(ebx, ebx, 1664525);
+    a.inc(ebx);
     a.add(ebx, dword(edi, ecx.times(4), -4));
     a.mov(dword(edi, ecx.times(4), -4), ebx);
     a.dec(ecx);
