@@ -168,7 +168,7 @@ export class Compiler {
   /** By processor: how often its translations, or what its code is decoded under, have changed. */
   private readonly generations: Int32Array;
   /** Everything that can be is compiled at once and entered whenever it can be, whether that pays or not. */
-  private readonly isEager: boolean;
+  readonly isEager: boolean;
   private alive = new Set<Compiled>();
   private compiledRegions = 0;
   private bytes = 0;
@@ -343,7 +343,7 @@ export class Compiler {
    * Null if nothing has been tried. Nobody may be watching.
    */
   runSlices(ticks: number, slices: number): SlicesRun | null {
-    if (this.slicesPaused > 0) {
+    if (this.slicesPaused > 0 && !this.isEager) {
       this.slicesPaused--;
       return null;
     }
