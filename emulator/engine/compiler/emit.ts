@@ -4,29 +4,8 @@ import { meaningOf } from "../../isa/semantics/index.ts";
 import { CARRY, OVERFLOW } from "../../isa/semantics/ops.ts";
 import * as L from "../../memory/layout.ts";
 import { LAZY_EXACT } from "../interpreter/lazy.ts";
-import {
-  BUDGET,
-  CARRY_FLAG,
-  CPU,
-  EFLAGS,
-  FIRST_TEMPORARY,
-  FLAG_A,
-  FLAG_B,
-  FLAG_R,
-  type FlagState,
-  LAZY,
-  NEXT_EIP,
-  OVERFLOW_FLAG,
-  REASON,
-  REGISTER,
-  type Surroundings,
-  TARGET,
-  TLB,
-  UNKNOWN_FLAGS,
-  type Value,
-  WasmOps,
-  WIDE_LOCALS,
-} from "./lower.ts";
+import { type FlagState, UNKNOWN_FLAGS } from "./flags.ts";
+import { type Surroundings, WasmOps } from "./lower.ts";
 import type { Block, Region } from "./region.ts";
 import {
   REASON_BUDGET,
@@ -40,6 +19,25 @@ import {
   REGION_TYPE,
 } from "./runtime.ts";
 import { type Structure, structure } from "./structure.ts";
+import {
+  BUDGET,
+  CARRY_FLAG,
+  CPU,
+  EFLAGS,
+  FIRST_TEMPORARY,
+  FLAG_A,
+  FLAG_B,
+  FLAG_R,
+  LAZY,
+  NEXT_EIP,
+  OVERFLOW_FLAG,
+  REASON,
+  REGISTER,
+  TARGET,
+  TLB,
+  type Value,
+  WIDE_LOCALS,
+} from "./values.ts";
 import { Code, I32, I64, moduleBytes, OP } from "./wasm.ts";
 
 export interface EmitOptions {
