@@ -12,7 +12,6 @@ import {
   G_LEFT,
   G_LOCKED,
   G_MODE_CHANGED,
-  G_NEW_TOP,
   G_OBSERVED,
   G_PROCESSOR,
   G_RESERVE,
@@ -25,8 +24,6 @@ import {
   G_YIELD,
   GP,
   IF,
-  JUMPED,
-  NEXT,
   NMI,
   NO_CODE_PAGE,
   STATUS_EXCEPTION,
@@ -38,7 +35,6 @@ import {
 import {
   deliver,
   deliverException,
-  linearAddress,
   makeQuick,
   NO_ERROR_CODE,
   type PlainInstruction,
@@ -53,13 +49,14 @@ import * as L from "../../memory/layout.ts";
 import { Compiler, type CompilerOptions, type SlicesRun } from "../compiler/compiler.ts";
 import { segmentOffset } from "../compiler/runtime.ts";
 import type { TraceRing } from "../trace/ring.ts";
-import { type Boundary, makeBoundary, quickMnemonics } from "./boundary.ts";
+import { makeBoundary, quickMnemonics } from "./boundary.ts";
 import { CodeCache, KEY_32, KEY_STACK, keyFlat, type SpecialHandlers } from "./codecache.ts";
-import type { Environment, Handler } from "./environment.ts";
+import { type Handler, makeEnvironment } from "./environment.ts";
 import { handlerCount, makeHandlers, variants } from "./generated/handlers.ts";
+import { makeLoop } from "./loop.ts";
 import * as F from "./record.ts";
+import { specialHandlers } from "./special.ts";
 import { makeTracedLoop } from "./traced.ts";
-import { dividers } from "./wide.ts";
 
 /** Where a processor's maskable interrupts come from: the board's local APICs and 8259. */
 export interface Interrupts {
@@ -170,9 +167,18 @@ export class Interpreter {
     };
     core.linear.translationsChanged = (processor) => this.forgetFetches(processor);
 
-    const environment = this.environment();
+    const find = (eip: number): number => this.find(eip);
+    const watch = (p: number): void => this.compiler?.watch(p);
+    const environment = makeEnvironment(core, this.cache, { find, watch, handlerCount });
     this.handlers = makeHandlers(environment);
-    this.addSpecialHandlers(environment, plainFunctions);
+    const wiring = {
+      handlers: this.handlers,
+      plainFunctions,
+      eipOf: (p: number): number => this.eipOf(p),
+      find,
+      decodeAcross: (p: number): boolean => this.decodeAcross(p),
+    };
+    this.handlers.push(...specialHandlers(core, this.cache, wiring));
     this.quick = makeQuick(core);
     const boundary = makeBoundary(core, this.cache.code, {
       quick: this.quick,
@@ -679,129 +685,6 @@ export class Interpreter {
     const { core } = this;
     return (core.segment(CS, L.S_LIMIT) >>> 0) - (core.word(L.R_EIP) >>> 0) + 1;
   }
-
-  // --- what handlers call ---
-
-  private environment(): Environment {
-    const { core, cache } = this;
-    const { g, linear } = core;
-    const { code } = cache;
-    const find = (eip: number): number => this.find(eip);
-    const watch = (p: number): void => this.compiler?.watch(p);
-    const stackIsWide = (): boolean => (core.segment(SS, L.S_ATTRIBUTES) & ATTRIBUTE_D) !== 0;
-    const jumpTo = (target: number): number => {
-      core.i32[g[G_CPU] + L.R_EIP] = target;
-      const k = find(target);
-      if (k > 0 && code[k] < handlerCount) watch(k);
-      return k;
-    };
-    return {
-      code,
-      g,
-      i8: core.i8,
-      i16: core.i16,
-      i32: core.i32,
-      segmented: (p, offset, width, write) => {
-        const mode = code[p + F.F_MODE];
-        const wraps = (mode & F.MODE_POP) !== 0 && !stackIsWide() && (core.word(L.R_ESP) & 0xffff) + width > 0xffff;
-        const effective = (mode & F.MODE_16) !== 0 ? offset & 0xffff : wraps ? (offset - 0x10000) | 0 : offset;
-        return linearAddress(core, (mode & 0xff) - 1, effective, width, write !== 0);
-      },
-      read8: (a) => linear.read8(a),
-      read16: (a) => linear.read16(a),
-      read32: (a) => linear.read32(a),
-      write8: (a, v) => linear.write8(a, v),
-      write16: (a, v) => linear.write16(a, v),
-      write32: (a, v) => linear.write32(a, v),
-      update8: (a) => linear.update8(a),
-      update16: (a) => linear.update16(a),
-      update32: (a) => linear.update32(a),
-      pushAddress: (width) => {
-        const esp = core.word(L.R_ESP);
-        const top = stackIsWide() ? (esp - width) | 0 : (esp - width) & 0xffff;
-        g[G_NEW_TOP] = stackIsWide() ? top : (esp & ~0xffff) | top;
-        return linearAddress(core, SS, top, width, true);
-      },
-      popAddress: (width, pointer) => {
-        const wide = stackIsWide();
-        const offset = wide ? pointer : pointer & 0xffff;
-        const top = (offset + width) | 0;
-        g[G_NEW_TOP] = wide ? top : (core.word(L.R_ESP) & ~0xffff) | (top & 0xffff);
-        return linearAddress(core, SS, offset, width, false);
-      },
-      released: (top, bytes) => (stackIsWide() ? (top + bytes) | 0 : (top & ~0xffff) | ((top + bytes) & 0xffff)),
-      raise: (vector) => core.fault(vector, 0),
-      checkTarget: (offset) => {
-        if (offset >>> 0 > core.segment(CS, L.S_LIMIT) >>> 0) core.fault(GP, 0);
-      },
-      jump: (p, target) => {
-        core.i32[g[G_CPU] + L.R_EIP] = target;
-        const page = g[G_CODE_PAGE];
-        const k = find(target);
-        // A link is good as long as the record: both lie in one page under one key.
-        if (k > 0 && g[G_CODE_PAGE] === page && p !== cache.scratch && code[p + F.F_SPECIAL] === 0)
-          code[p + F.F_TARGET] = k;
-        // Heads of loops, routines, and what lies in another page.
-        if (k > 0 && (k <= p || g[G_CODE_PAGE] !== page || isCall(cache.instructions[code[p + F.F_INSTRUCTION]])))
-          watch(k);
-        return k;
-      },
-      jumpTo,
-      ...dividers(core),
-    };
-  }
-
-  private addSpecialHandlers(environment: Environment, plainFunctions: readonly PlainInstruction[]): void {
-    const { core, cache, handlers } = this;
-    const { g } = core;
-    const { code } = cache;
-    const eipOf = (p: number): number => this.eipOf(p);
-    handlers.push(
-      // stale, relocate
-      () => F.RELOCATE,
-      // goto
-      (p) => handlers[code[code[p + F.F_TARGET]]](code[p + F.F_TARGET]),
-      // across a page boundary
-      (p) => {
-        const eip = eipOf(p);
-        if (!this.decodeAcross(p)) return F.FAULT;
-        const { scratch } = cache;
-        const next = handlers[code[scratch]](scratch);
-        if (next !== scratch + F.STRIDE) return next;
-        const after = (eip + code[scratch + F.F_LENGTH]) | 0;
-        core.setWord(L.R_EIP, (g[G_KEY] & KEY_32) !== 0 ? after : after & 0xffff);
-        return F.EXIT;
-      },
-      () => {
-        environment.raise(UD);
-        return F.FAULT;
-      },
-      () => {
-        core.fault(GP, 0);
-        return F.FAULT;
-      },
-      (p) => {
-        const { form } = cache.instructions[code[p + F.F_INSTRUCTION]];
-        core.notImplemented(form.unimplemented || form.mnemonic);
-        return F.FAULT;
-      },
-      // plain
-      (p) => {
-        const eip = eipOf(p);
-        core.i32[g[G_CPU] + L.R_EIP] = eip;
-        const how = plainFunctions[code[p + F.F_PLAIN]](core, cache.instructions[code[p + F.F_INSTRUCTION]]);
-        if (g[G_STATUS] !== STATUS_OK) return F.FAULT;
-        if (how === NEXT) {
-          if (g[G_MODE_CHANGED] === 0) return p + F.STRIDE;
-          const next = (eip + code[p + F.F_LENGTH]) | 0;
-          core.i32[g[G_CPU] + L.R_EIP] = (g[G_KEY] & KEY_32) !== 0 ? next : next & 0xffff;
-          return F.EXIT;
-        }
-        if (how === JUMPED && g[G_MODE_CHANGED] === 0) return this.find(core.i32[g[G_CPU] + L.R_EIP]);
-        return F.EXIT;
-      },
-    );
-  }
 }
 
 /** By form: it reads and writes its memory operand. */
@@ -809,38 +692,4 @@ const updates = forms.map(({ roles, access }) => roles.some((role, i) => role ==
 
 function isUpdate(instruction: Instruction | undefined): boolean {
   return instruction?.memory === true && updates[instruction.form.id] === true;
-}
-
-const isCall = (instruction: Instruction | undefined): boolean => instruction?.form.mnemonic === "CALL";
-
-/** The inner loop, on its own so that nothing else keeps it from being compiled well. */
-function makeLoop(
-  core: Core,
-  code: Int32Array,
-  handlers: Handler[],
-  boundary: Boundary,
-  lastWas: (p: number) => void,
-): (p: number) => number {
-  const { g } = core;
-  const { pass } = boundary;
-  return (start) => {
-    let p = start;
-    let q = start;
-    for (;;) {
-      q = p;
-      p = handlers[code[q]](q);
-      if (p < 0) break;
-      const left = g[G_LEFT] - 1;
-      g[G_LEFT] = left;
-      if (left > 0) continue;
-      const next = pass(p);
-      if (next >= 0) p = next;
-      else {
-        if (next === F.BOUNDARY) p = next;
-        break;
-      }
-    }
-    lastWas(q);
-    return p;
-  };
 }
