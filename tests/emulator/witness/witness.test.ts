@@ -7,7 +7,7 @@ import { type Case, canRunAtOnce } from "./case.ts";
 import { compare } from "./compare.ts";
 import { OurProcessor } from "./processor.ts";
 import { recorded } from "./record.ts";
-import { reasonsOf, rules, witnessed } from "./rules.ts";
+import { interrupted, reasonsOf, ruleFor, rules, witnessed } from "./rules.ts";
 
 const test = suite("the hardware witness");
 
@@ -59,6 +59,15 @@ test("every form but those left out is among them, faults included", () => {
     [],
   );
   assert.ok(kept.filter(([, { vector }]) => vector === 14).length > 300);
+});
+
+test("a null selector that an IRET of the host's made 0 is told from a wrong one", () => {
+  const [one, outcome] = kept.find(([{ form }]) => form.syntax === "POP FS")!;
+  const selecting = (fs: number): typeof outcome => ({ ...outcome, selectors: outcome.selectors.with(4, fs) });
+  assert.is(ruleFor(one, selecting(0), selecting(2), ["fs"]), interrupted);
+  assert.is(ruleFor(one, selecting(2), selecting(0), ["fs"]), undefined);
+  assert.is(ruleFor(one, selecting(0), selecting(0x2b), ["fs"]), undefined);
+  assert.is(ruleFor(one, selecting(0), selecting(2), ["fs", "esp"]), undefined);
 });
 
 test("every reason for leaving something out is explained, and used", () => {

@@ -9,7 +9,7 @@ import { Host, type Outcome } from "./host.ts";
 import { OurProcessor } from "./processor.ts";
 import { Random } from "./random.ts";
 import { record } from "./record.ts";
-import { rules, witnessed } from "./rules.ts";
+import { CASES_AN_INTERRUPT, interrupted, rules, whyInterrupted, witnessed } from "./rules.ts";
 
 const words = process.argv.slice(2);
 const option = (name: string): string | undefined =>
@@ -114,7 +114,11 @@ const all = [...tallies];
 const sum = (what: keyof Tally): number => all.reduce((total, [, tally]) => total + tally[what], 0);
 for (const [form, { cases: made, different }] of all)
   if (different > 0) console.log(`${form.syntax}: ${different} of ${made} differ`);
-for (const [name, count] of byRule) console.log(`${String(count).padStart(9)}  ${name}: ${rules[name]!.why}`);
+for (const [name, count] of byRule)
+  console.log(`${String(count).padStart(9)}  ${name}: ${rules[name]?.why ?? whyInterrupted}`);
+const interrupts = byRule.get(interrupted) ?? 0;
+const tooMany = interrupts > Math.ceil(sum("cases") / CASES_AN_INTERRUPT) ? interrupts : 0;
+if (tooMany > 0) console.log(`${interrupted}: too often for chance`);
 
 // Forms that reach memory in some case, and are not #GP or #UD before they do.
 const inMemory = all.filter(([, tally]) => tally.inMemory > 0 && tally.faults < tally.cases);
@@ -127,6 +131,6 @@ console.log(
 if (engine === "compiled") console.log(`${ours.compiledInstructions} instructions ran in compiled code`);
 if (inMemory.length > 0) console.log(`${inMemory.length} forms in memory, each with at least ${least} page faults`);
 for (const [form, tally] of few) console.log(`${form.syntax}: ${tally.pageFaults} page faults of ${tally.cases} cases`);
-console.log(`${sum("different")} differ by no rule; ${apart} bytes of memory apart; ${lost} batches lost`);
+console.log(`${sum("different") + tooMany} differ by no rule; ${apart} bytes of memory apart; ${lost} batches lost`);
 if (words.includes("--record")) record(kept);
-process.exitCode = sum("different") + apart + lost === 0 ? 0 : 1;
+process.exitCode = sum("different") + tooMany + apart + lost === 0 ? 0 : 1;
