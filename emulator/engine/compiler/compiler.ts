@@ -121,8 +121,7 @@ const REASON_NAMES = ["interpret", "link", "yield", "budget", "memory"];
 const ENTRY_COST = 12;
 const LEAST_GAIN = -2000;
 const MOST_GAIN = 10_000;
-const NOT_WORTH = -1_000_000;
-/** Times a place that could not be compiled is met before that is tried again. */
+/** Times a place that could not be compiled, or did not pay, is met before that is tried again. */
 const TRY_AGAIN = 100_000;
 /** Below this budget regions are not entered: they would soon have to be left again. */
 const SMALL_BUDGET = 32;
@@ -154,7 +153,7 @@ export class Compiler {
   private readonly replaced: Uint16Array;
   private readonly left: Int32Array;
   private readonly entryOf: Int32Array;
-  /** By record: what entering regions there has gained, in interpreted instructions; NOT_WORTH for one given up. */
+  /** By record: what entering regions there has gained, in interpreted instructions. */
   private readonly gain: Int32Array;
   private entries: Entry[] = [];
   private readonly entryAt = new Map<number, number>();
@@ -235,7 +234,6 @@ export class Compiler {
     const handler = cache.code[p];
     if (handler >= handlerCount || p === cache.scratch || core.g[G_OBSERVED] !== 0) return;
     const number = p / F.STRIDE;
-    if (this.gain[number] === NOT_WORTH) return;
     this.watched.push(p);
     this.replaced[number] = handler;
     this.left[number] = this.options.threshold << this.backOff();
@@ -376,15 +374,20 @@ export class Compiler {
     if (reason === REASON_LINK && next >= 0) this.sample(left >>> REASON_SLOT_SHIFT, eip);
   }
 
-  /** Keeps account of an entry: one that is left again after a few instructions costs more than it brings. */
+  /**
+   * Keeps account of an entry: one that is left again after a few instructions costs more than it brings. It is tried again much
+   * later: what it is left for may be over, as the first touch of pages is.
+   */
   private weigh(p: number, instructions: number): void {
     const number = p / F.STRIDE;
     const gain = this.gain[number] + Math.min(instructions, MOST_GAIN) - ENTRY_COST;
     this.gain[number] = Math.min(gain, MOST_GAIN);
     if (gain > LEAST_GAIN || this.isEager) return;
-    this.gain[number] = NOT_WORTH;
-    const { code } = this.host.cache;
-    code[p] = this.handlerOf(p);
+    this.gain[number] = 0;
+    const { cache, enterHandler, countHandler } = this.host;
+    if (cache.code[p] !== enterHandler) return;
+    this.left[number] = TRY_AGAIN;
+    cache.code[p] = countHandler;
   }
 
   /** The entry at a record for the jump cache, which gets it; 0 where there is none. */

@@ -142,6 +142,27 @@ test("a routine that is written over is compiled again and does what it says now
   assert.ok(statistics !== undefined && statistics.invalidated > 0);
 });
 
+test("a loop that did not pay while it read a device is entered again when it reads memory", () => {
+  const reader = link(
+    proc("main", (a) => {
+      a.mov(esi, 0xfee00020);
+      a.mov(ecx, 1_000_000);
+      a.label("again");
+      a.mov(eax, dword(esi));
+      a.cmp(ecx, 990_000);
+      a.jnz("same");
+      a.mov(esi, 0x110000);
+      a.label("same");
+      a.dec(ecx);
+      a.jnz("again");
+      a.mov(eax, 0);
+      a.out(0xf4, eax);
+    }),
+  );
+  const { statistics } = run(reader).interpreter.compiler ?? {};
+  assert.ok(statistics !== undefined && statistics.instructions > 4_000_000, String(statistics?.instructions));
+});
+
 test("a watched run uses no regions, and the next one does again", () => {
   const machine = Machine.boot(counted, { memory: MEMORY });
   machine.run({ maxInstructions: 1_000_000 });
