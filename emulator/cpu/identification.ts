@@ -64,8 +64,9 @@ const tscOffset = (core: Core): number =>
 
 function readTimeStamp(core: Core): void {
   const ticks = core.now() + core.f64[tscOffset(core)];
-  core.setWord(R_EAX, ticks % 0x100000000);
-  core.setWord(R_EDX, Math.floor(ticks / 0x100000000));
+  const high = Math.floor(ticks / 0x100000000);
+  core.setWord(R_EAX, ticks - high * 0x100000000); // a remainder of doubles would be the slow way
+  core.setWord(R_EDX, high);
 }
 
 /** RDTSC: CR4.TSD keeps it for ring 0. */

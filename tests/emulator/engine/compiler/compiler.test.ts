@@ -90,8 +90,8 @@ const generator = link(
     a.mov(esp, 0x100000);
     a.mov(edi, 0x110000);
     a.label("place");
-    // mov ecx, 700; again: add ebx, 3; dec ecx; jnz again; ret
-    const code = [0xb9, 0xbc, 2, 0, 0, 0x83, 0xc3, 3, 0x49, 0x75, 0xfa, 0xc3];
+    // mov ecx, 3000; again: add ebx, 3; dec ecx; jnz again; ret
+    const code = [0xb9, 0xb8, 0x0b, 0, 0, 0x83, 0xc3, 3, 0x49, 0x75, 0xfa, 0xc3];
     for (const [offset, value] of code.entries()) a.mov(byte(edi, offset), value);
     a.call(edi);
     a.add(edi, 0x40);
@@ -123,7 +123,7 @@ const overwriter = link(
     a.label("odd");
     a.mov(dword(0x110000), eax);
     a.mov(edi, 0x110000);
-    a.mov(ecx, 2000);
+    a.mov(ecx, 5000);
     a.label("again");
     a.call(edi);
     a.dec(ecx);
