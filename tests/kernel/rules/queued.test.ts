@@ -37,6 +37,8 @@ const NEXT = 0;
 const LOCK = 4;
 const OLD_IRQL = 8;
 const ROUNDS = 150;
+/** Twice the instructions that the longest traced run takes. */
+const TRACED = 250_000;
 
 for (const [processors, rounds] of [
   [2, 1],
@@ -73,7 +75,7 @@ for (const name of QUEUED)
           a.pop(ebx);
         });
       }
-      const { accesses } = nt.trace(() => nt.finish());
+      const { accesses } = nt.trace(() => nt.finish(TRACED));
       assert.equal([nt.dword(sum), lock.word], [processors * ROUNDS, 0]);
       const came = accesses
         .filter(

@@ -35,6 +35,8 @@ const AT_DPC_LEVEL = ORDINARY.slice(3);
 const BUILDS = [false, true];
 const APIC_PAGE = 0xfee00;
 const ROUNDS = 200;
+/** Far more instructions than the traced run takes. */
+const TRACED = 250_000;
 
 /** Writes of the level or to the local APIC. */
 function touchesLevel(nt: Nt, { accesses }: Trace): boolean {
@@ -319,7 +321,7 @@ test("SL-30: in the checked kernel a held word is the owner's thread with bit 0 
       a.pop(ebx);
     });
   }
-  const { accesses } = nt.trace(() => nt.finish());
+  const { accesses } = nt.trace(() => nt.finish(TRACED));
   const writes = accesses.filter(({ kind, address }) => kind === "write" && address === lock.address);
   const threads = nt.processors.map(({ pcr }) => pcr.PrcbData.CurrentThread + 1);
   let word = 0;
