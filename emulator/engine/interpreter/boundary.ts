@@ -34,6 +34,9 @@ export interface BoundaryWiring {
   interruptPending(processor: number): boolean;
   /** Takes the interrupt that is pending and delivers it. */
   takeInterrupt(): void;
+  /** Handlers of records that only lead to an instruction. */
+  readonly relocate: number;
+  readonly goto: number;
 }
 
 /** Mnemonics that have a handler here, in the order of `handlers`. */
@@ -51,7 +54,7 @@ export interface Boundary {
 
 export function makeBoundary(core: Core, code: Int32Array, wiring: BoundaryWiring): Boundary {
   const { g, i32 } = core;
-  const { quick, jumpTo, plain, interruptPending, takeInterrupt } = wiring;
+  const { quick, jumpTo, plain, interruptPending, takeInterrupt, relocate, goto } = wiring;
   const { enter, leave, pushFlags, popFlags } = quick;
   const usualCode = keyFlat(CS) | KEY_32;
 
@@ -93,6 +96,8 @@ export function makeBoundary(core: Core, code: Int32Array, wiring: BoundaryWirin
     if ((flags & TF) !== 0 || i32[c + L.R_ACTIVITY] !== L.RUNNING || (g[G_KEY] & usualCode) !== usualCode)
       return F.EXIT;
     if (i32[c + L.R_SHADOW] !== 0) {
+      // The shadow lasts for one instruction, and these records are none: it must not be spent on looking one up.
+      if (code[p] === relocate || code[p] === goto) return F.EXIT;
       i32[c + L.R_SHADOW] = 0;
       g[G_LEFT] = 1;
       g[G_RESERVE] = reserve - 1;

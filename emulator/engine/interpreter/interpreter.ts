@@ -186,6 +186,8 @@ export class Interpreter {
       plain: this.handlers[plainIndex],
       interruptPending: (processor) => interrupts.interruptPending(processor),
       takeInterrupt: () => this.takeInterrupt(),
+      relocate: special.relocate,
+      goto: special.goto,
     });
     this.handlers.push(...boundary.handlers);
     this.compiler = compiler && this.makeCompiler(compiler);

@@ -495,6 +495,22 @@ for (const [title, expected, body] of ends) {
 const wide16 = data("wide16", dwords(0, 0, 0xffff, 0x8f9b00, 0xffff, 0xcf9300), { align: 8 });
 const wide16r = data("wide16r", [words(wide16.size - 1), dwords(wide16)]);
 
+budgets("STI's shadow covers the next instruction wherever decoding stopped", () => {
+  // Runs of decoded instructions have an end somewhere; with so many before it, it lies behind STI once.
+  for (let before = 0; before < 64; before++) {
+    const at = whereInterrupted((a) => {
+      for (let i = 0; i < before; i++) a.nop();
+      a.mov(dword(eax, ICR), TO_SELF | VECTOR);
+      a.sti();
+      a.label("shadowed");
+      a.nop();
+      a.label("open");
+      a.nop();
+    });
+    assert.is(at, "open", `${before} instructions before`);
+  }
+});
+
 budgets("16-bit code above 64 KiB goes on alike wherever budgets end", () => {
   const { boot } = snippet((a) => {
     a.lgdt(memory(wide16r));
