@@ -1,7 +1,7 @@
 // Mistakes in the start and the stop, in where things lie, and in what routines keep.
 
 import { byte, cl, dword, eax, ebx, ecx, edx, esi, fs } from "#asm";
-import { APIC_TPR, KfLowerIrql, KfRaiseIrql, KPCR } from "#kernel";
+import { APIC_TPR, KeTestSpinLock, KfLowerIrql, KPCR } from "#kernel";
 import { HalpStartClock } from "../../../../kernel/hal/time.ts";
 import { KiBugCheck, KiFreezeOthers } from "../../../../kernel/ke/bugcheck.ts";
 import { KiInitializeProcessor } from "../../../../kernel/ke/pcr.ts";
@@ -51,12 +51,12 @@ export const startMistakes: readonly Mistake[] = [
   ],
   [
     "CC-01",
-    "a raise uses EBX",
-    edited(KfRaiseIrql, {
-      instead: "ret",
+    "KeTestSpinLock uses EBX",
+    edited(KeTestSpinLock, {
+      instead: "xor",
       write: (a) => {
         a.xor(ebx, ebx);
-        a.ret();
+        a.mov(eax, ebx);
       },
     }),
   ],
