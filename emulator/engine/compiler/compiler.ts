@@ -1,7 +1,5 @@
 // Tier 1: which code is hot, its regions, and when they may be entered. Everything here is derived: a machine without it runs the same.
 import { type Core, G_CPU, G_KEY, G_LEFT, G_OBSERVED, G_PROCESSOR, G_TLB_READ, G_YIELD } from "../../cpu/core.ts";
-import { decode } from "../../isa/decode.ts";
-import type { Instruction } from "../../isa/instruction.ts";
 import { CS } from "../../isa/operands.ts";
 import * as L from "../../memory/layout.ts";
 import { type CodeCache, KEY_32, KEY_STACK, keyFlat } from "../interpreter/codecache.ts";
@@ -33,6 +31,8 @@ import {
   type SliceRules,
   sliceLoop,
 } from "./slices.ts";
+
+import { CodeSource } from "./source.ts";
 
 export interface CompilerOptions {
   /** Times an entry is met before its region is compiled. */
@@ -128,8 +128,6 @@ const SMALL_BUDGET = 32;
 const SLOTS = 4096;
 const MOST_BYTES = 4 << 20;
 const MOST_ENTRIES = 50_000;
-/** Pages a region's code may lie in. */
-const MOST_PAGES = 8;
 /** Memory exits at one instruction before its translations are looked up in place. */
 const MANY_MISSES = 50;
 /** Samples of jumps that leave a region before it is compiled again with their targets in it. */
@@ -270,7 +268,7 @@ export class Compiler {
     const number = p / F.STRIDE;
     if (--this.left[number] > 0) return handlers[this.replaced[number]](p);
     const eip = this.host.eipOf(p);
-    const entry = this.entryFor(p, eip);
+    const entry = this.entryFor(eip);
     if (entry < 0) {
       this.left[number] = TRY_AGAIN;
       return handlers[this.replaced[number]](p);
@@ -520,8 +518,8 @@ export class Compiler {
 
   // --- compiling ---
 
-  /** Number of the entry at a record whose region exists or can be made, else -1. */
-  private entryFor(p: number, eip: number): number {
+  /** Number of the entry at an EIP in the current page whose region exists or can be made, else -1. */
+  private entryFor(eip: number): number {
     const { core } = this.host;
     const key = core.g[G_KEY];
     const needed = KEY_32 | KEY_STACK | keyFlat(CS);
@@ -533,7 +531,6 @@ export class Compiler {
       if (entry.eip !== eip) return -1;
       if (entry.compiled !== null && this.isValid(entry.compiled)) return known;
     }
-    if (this.host.handlers[this.handlerOf(p)] === undefined) return -1;
     this.compile(eip, key, new Set(), new Set());
     const made = this.entryAt.get(id);
     return made !== undefined && this.entries[made].compiled !== null ? made : -1;
@@ -561,14 +558,9 @@ export class Compiler {
       this.flush();
       return;
     }
-    const pages = new Map<number, number>();
-    const granules = new Map<number, Int32Array>();
-    const region = formRegion(
-      eip,
-      (at) => this.instructionAt(at, pages, granules),
-      [...others],
-      this.options.everywhere,
-    );
+    const source = new CodeSource(core);
+    const { pages, granules } = source;
+    const region = formRegion(eip, (at) => source.instructionAt(at), [...others], this.options.everywhere);
     if (region.instructions === 0 || region.blocks.get(eip)?.instructions.length === 0) return;
     const slot = this.freeSlots.pop() ?? this.nextSlot++;
     const { bytes, targets } = emitRegion(region, {
@@ -641,54 +633,6 @@ export class Compiler {
     this.watched = watched;
     this.resume();
   }
-
-  /** Decodes code without side effects; notes the pages and granules it lies in. */
-  private instructionAt(
-    eip: number,
-    pages: Map<number, number>,
-    granules: Map<number, Int32Array>,
-  ): Instruction | null {
-    const { core } = this.host;
-    const start = this.pageOf(eip, pages);
-    if (start < 0) return null;
-    const offset = eip & (L.PAGE - 1);
-    const here = Math.min(15, L.PAGE - offset);
-    const at = core.layout.ramBase + start * L.PAGE + offset;
-    let found = decode(core.u8, at, here, 32);
-    if (found === "truncated" && here < 15) {
-      const following = this.pageOf((eip + here) | 0, pages);
-      if (following < 0) return null;
-      const bytes = new Uint8Array(15);
-      bytes.set(core.u8.subarray(at, at + here));
-      const rest = core.layout.ramBase + following * L.PAGE;
-      bytes.set(core.u8.subarray(rest, rest + 15 - here), here);
-      found = decode(bytes, 0, 15, 32);
-      if (typeof found !== "string") mark(granules, following, 0, found.length - here);
-    }
-    if (typeof found === "string" || found.form.unimplemented !== "") return null;
-    mark(granules, start, offset, Math.min(found.length, here));
-    return found;
-  }
-
-  /** Physical page (number) of an EIP's page, or -1. */
-  private pageOf(eip: number, pages: Map<number, number>): number {
-    const { core } = this.host;
-    const page = eip >>> 12;
-    const known = pages.get(page);
-    if (known !== undefined) return known;
-    if (pages.size >= MOST_PAGES) return -1;
-    const physical = core.linear.peekFetch((page * L.PAGE) | 0);
-    if (physical < 0 || physical + L.PAGE > core.layout.ramSize) return -1;
-    pages.set(page, physical / L.PAGE);
-    return physical / L.PAGE;
-  }
-}
-
-function mark(granules: Map<number, Int32Array>, page: number, offset: number, bytes: number): void {
-  const bits = granules.get(page) ?? new Int32Array(2);
-  granules.set(page, bits);
-  for (let granule = offset >> 6; granule <= (offset + bytes - 1) >> 6; granule++)
-    bits[granule >> 5] |= 1 << (granule & 31);
 }
 
 function hasInstruction(region: Region, eip: number): boolean {

@@ -65,23 +65,24 @@ export function runtimeModule(layout: L.Layout, slices: Code, sliceLocals: numbe
   );
 }
 
+/** Leaves on the stack where the jump cache's entry for the EIP in a local lies, but for JUMPS: `jumpOffset` as code. */
+export function pushJump(c: Code, tlb: number, eip: number): void {
+  c.get(tlb);
+  c.get(eip);
+  c.get(eip);
+  c.const(9);
+  c.op(OP.i32_shr_u);
+  c.op(OP.i32_xor);
+  c.const(JUMP_ENTRIES - 1);
+  c.op(OP.i32_and);
+  c.const(3);
+  c.op(OP.i32_shl);
+  c.op(OP.i32_add);
+}
+
 function runLoop(): Code {
   const [cpu, tlb, budget, entry, eip, chain] = [0, 1, 2, 3, 4, 5];
   const c = new Code();
-  const at = (offset: number): void => {
-    c.get(tlb);
-    c.get(eip);
-    c.get(eip);
-    c.const(9);
-    c.op(OP.i32_shr_u);
-    c.op(OP.i32_xor);
-    c.const(JUMP_ENTRIES - 1);
-    c.op(OP.i32_and);
-    c.const(3);
-    c.op(OP.i32_shl);
-    c.op(OP.i32_add);
-    c.load(JUMPS + offset);
-  };
   c.const(LONGEST_CHAIN);
   c.set(chain);
   c.block();
@@ -109,11 +110,14 @@ function runLoop(): Code {
   c.get(cpu);
   c.load(L.R_EIP * 4);
   c.set(eip);
-  at(0);
+  pushJump(c, tlb, eip);
+  c.tee(entry);
+  c.load(JUMPS);
   c.get(eip);
   c.op(OP.i32_ne);
   c.brIf(0);
-  at(4);
+  c.get(entry);
+  c.load(JUMPS + 4);
   c.tee(entry);
   c.const(16);
   c.op(OP.i32_shr_u);

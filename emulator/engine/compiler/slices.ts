@@ -5,7 +5,7 @@
 // and modes stay as they are then. At anything else the way out leaves a slice that the machine's loop can go on with.
 import { IF, TF } from "../../cpu/core.ts";
 import * as L from "../../memory/layout.ts";
-import { JUMP_ENTRIES, JUMPS, REASON_MASK, REASON_WORD, REASON_YIELD, RUN_FUNCTION } from "./runtime.ts";
+import { JUMPS, pushJump, REASON_MASK, REASON_WORD, REASON_YIELD, RUN_FUNCTION } from "./runtime.ts";
 import { Code, OP } from "./wasm.ts";
 
 /** How the machine draws slices, and how it knows that nothing waits for a processor. */
@@ -360,17 +360,7 @@ class SliceEmitter {
     code.get(BLOCK);
     code.load(L.R_EIP * 4);
     code.set(EIP);
-    code.get(TLB);
-    code.get(EIP);
-    code.get(EIP);
-    code.const(9);
-    code.op(OP.i32_shr_u);
-    code.op(OP.i32_xor);
-    code.const(JUMP_ENTRIES - 1);
-    code.op(OP.i32_and);
-    code.const(3);
-    code.op(OP.i32_shl);
-    code.op(OP.i32_add);
+    pushJump(code, TLB, EIP);
     code.tee(ENTRY);
     code.load(JUMPS);
     code.get(EIP);
