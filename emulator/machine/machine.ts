@@ -381,9 +381,8 @@ export class Machine {
     let total = this.totalRetired();
     let slices = 0;
     let ahead = 0;
-    /** The last slice ended in PAUSE, as others may that follow; an eager engine takes all for such. */
-    let isShort = false;
-    const isEager = interpreter.compiler?.isEager === true;
+    /** Compiled code may go on from slice to slice by itself. */
+    let isReady = false;
     this.ended = null;
     interpreter.forgetModes();
     g[G_STATUS] = STATUS_OK;
@@ -406,13 +405,14 @@ export class Machine {
         break;
       }
       const ticks = Math.min(Math.ceil(due) - now, maxInstructions - total, MOST_AT_ONCE) | 0;
-      if (isShort) {
-        isShort = false;
+      if (isReady) {
+        isReady = false;
         const run = interpreter.runSlices(ticks, Math.min(maxSlices - slices, MOST_AT_ONCE));
         if (run !== null) {
           total += run.ticks;
           slices += run.slices;
-          ahead = run.ahead;
+          ahead = run.slices > 0 ? run.ahead : ahead + run.ahead;
+          isReady = run.isReady;
           continue;
         }
       }
@@ -444,7 +444,7 @@ export class Machine {
       else if (((used + ahead === 0 && budget > 0) || g[G_STATUS] === STATUS_SPLIT) && i32[L.SLICE_LEFT >> 2] > 0)
         i32[L.SLICE_LEFT >> 2]--; // deliveries alone use up a slice too, and so does half an instruction: it may end there
       ahead = 0;
-      isShort = isEager || g[G_YIELD] !== 0;
+      isReady = true;
     }
     return this.result();
   }

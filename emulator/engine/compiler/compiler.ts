@@ -1,16 +1,14 @@
 // Tier 1: which code is hot, its regions, and when they may be entered. Everything here is derived: a machine without it runs the same.
-import { type Core, G_CPU, G_KEY, G_LEFT, G_OBSERVED, G_PROCESSOR, G_TLB_READ, G_YIELD } from "../../cpu/core.ts";
-import { CS } from "../../isa/operands.ts";
+import { type Core, G_CPU, G_KEY, G_LEFT, G_OBSERVED, G_TLB_READ, G_YIELD } from "../../cpu/core.ts";
 import * as L from "../../memory/layout.ts";
-import { type CodeCache, KEY_32, KEY_STACK, keyFlat } from "../interpreter/codecache.ts";
+import type { CodeCache } from "../interpreter/codecache.ts";
 import type { Handler } from "../interpreter/environment.ts";
 import * as F from "../interpreter/record.ts";
-import { emitRegion } from "./emit.ts";
-import { formRegion, type Region } from "./region.ts";
+import { type Place, placeIn } from "./region.ts";
+import { type Compiled, Regions, SLOTS } from "./regions.ts";
 import {
-  JUMP_ENTRIES,
-  JUMPS,
   jumpOffset,
+  REASON_BUDGET,
   REASON_INTERPRET,
   REASON_LINK,
   REASON_MASK,
@@ -20,7 +18,7 @@ import {
   REASON_YIELD,
   REASONS,
   runtimeModule,
-  USER_DISTANCE,
+  stepOffset,
 } from "./runtime.ts";
 import {
   SLICE_AHEAD,
@@ -31,8 +29,6 @@ import {
   type SliceRules,
   sliceLoop,
 } from "./slices.ts";
-
-import { CodeSource } from "./source.ts";
 
 export interface CompilerOptions {
   /** Times an entry is met before its region is compiled. */
@@ -68,6 +64,8 @@ export interface SlicesRun {
   readonly slices: number;
   /** Ticks of the slice that is under way. */
   readonly ahead: number;
+  /** It can go on at once: what it stopped for has been seen to. */
+  readonly isReady: boolean;
 }
 
 /** How often what happened, since the machine was made. */
@@ -88,34 +86,6 @@ export interface CompilerStatistics {
   readonly exits: Readonly<Record<string, number>>;
 }
 
-/** A compiled region. */
-interface Compiled {
-  readonly slot: number;
-  readonly region: Region;
-  readonly key: number;
-  readonly bytes: number;
-  /** Places where it was made the code to enter; others may have taken some over since. */
-  readonly entries: Entry[];
-  /** Linear page and the physical page it was compiled from, by number. */
-  readonly pages: ReadonlyMap<number, number>;
-  /** 64-byte granules of physical pages that hold its code. */
-  readonly granules: ReadonlyMap<number, Int32Array>;
-  /** By processor and privilege: the generation of translations that was found to have these pages. */
-  readonly validFor: Int32Array;
-  readonly refilled: Set<number>;
-  /** Targets of its indirect jumps that were seen, and how often one was. */
-  readonly others: Set<number>;
-  samples: number;
-  isAlive: boolean;
-}
-
-/** A place where compiled code can be entered: bytes at a physical address, run at one EIP. */
-interface Entry {
-  readonly eip: number;
-  compiled: Compiled | null;
-  target: number;
-}
-
 const REASON_NAMES = ["interpret", "link", "yield", "budget", "memory"];
 /** Interpreted instructions that take as long as to enter and leave a region; bounds of the account kept of each entry. */
 const ENTRY_COST = 12;
@@ -125,11 +95,10 @@ const MOST_GAIN = 10_000;
 const TRY_AGAIN = 100_000;
 /** Below this budget regions are not entered: they would soon have to be left again. */
 const SMALL_BUDGET = 32;
-const SLOTS = 4096;
-const MOST_BYTES = 4 << 20;
-const MOST_ENTRIES = 50_000;
 /** Memory exits at one instruction before its translations are looked up in place. */
 const MANY_MISSES = 50;
+/** Slices that begin or end within a region before that is compiled in steps too. */
+const MANY_ENDS = 30;
 /** Samples of jumps that leave a region before it is compiled again with their targets in it. */
 const MANY_SAMPLES = 16;
 const MOST_OTHERS = 64;
@@ -141,42 +110,27 @@ const BACK_OFF_LIMIT = 8;
 export class Compiler {
   private readonly host: Host;
   private readonly options: CompilerOptions;
-  private readonly table: WebAssembly.Table;
+  private readonly regions: Regions;
   private readonly run: (cpu: number, tlb: number, budget: number, entry: number) => number;
   private readonly sliceLoop: (ticks: number, slices: number) => number;
-  private readonly imports: WebAssembly.Imports;
-  private readonly freeSlots: number[] = [];
-  private nextSlot = 1;
   /** By record: the handler that was replaced; times until it is hot; number of its entry. */
   private readonly replaced: Uint16Array;
   private readonly left: Int32Array;
   private readonly entryOf: Int32Array;
   /** By record: what entering regions there has gained, in interpreted instructions. */
   private readonly gain: Int32Array;
-  private entries: Entry[] = [];
-  private readonly entryAt = new Map<number, number>();
-  private readonly regionsOfPage = new Map<number, Set<Compiled>>();
-  private readonly invalidations = new Map<number, number>();
   private readonly misses = new Map<number, number>();
-  /** Regions by their place in the table. */
-  private readonly bySlot: (Compiled | undefined)[] = [];
   /** Records that are or were watched, so that all can be let go. */
   private watched: number[] = [];
-  /** By processor: how often its translations, or what its code is decoded under, have changed. */
-  private readonly generations: Int32Array;
   /** Everything that can be is compiled at once and entered whenever it can be, whether that pays or not. */
   readonly isEager: boolean;
-  private alive = new Set<Compiled>();
-  private compiledRegions = 0;
-  private bytes = 0;
-  private invalidated = 0;
   private flushes = 0;
   private instructions = 0;
   private slices = 0;
   /** How often to do without `runSlices` yet, and how often after its next failure. */
   private slicesPaused = 0;
   private slicesPause = 1;
-  private readonly slicesRun = { ticks: 0, slices: 0, ahead: 0 };
+  private readonly slicesRun = { ticks: 0, slices: 0, ahead: 0, isReady: false };
   /** The slice that begins now stands where a PAUSE ended another, and no entry was found there. */
   private isWanted = false;
   private readonly exits = new Array<number>(REASONS).fill(0);
@@ -186,36 +140,29 @@ export class Compiler {
     this.options = options;
     const { core, cache } = host;
     const { layout, memory } = core;
-    this.table = new WebAssembly.Table({ element: "anyfunc", initial: SLOTS });
+    const table = new WebAssembly.Table({ element: "anyfunc", initial: SLOTS });
     const m = memory as WebAssembly.Memory;
-    const e = { m, t: this.table };
+    const e = { m, t: table };
     const shared = runtimeModule(layout, sliceLoop(layout, options.slices), SLICES_LOCALS);
     const runtime = new WebAssembly.Instance(new WebAssembly.Module(shared), { e }).exports;
     this.run = runtime.run as Compiler["run"];
     this.sliceLoop = runtime.slices as Compiler["sliceLoop"];
-    this.imports = { e: { m, f: runtime.refill } };
     const records = cache.code.length / F.STRIDE;
     this.replaced = new Uint16Array(records);
     this.left = new Int32Array(records);
     this.entryOf = new Int32Array(records);
     this.gain = new Int32Array(records);
-    this.generations = new Int32Array(layout.processors).fill(1);
     this.isEager = options.threshold === 1;
+    const { everywhere, exact } = options;
+    const manyEnds = this.isEager ? 1 : MANY_ENDS;
+    this.regions = new Regions(core, table, { everywhere, exact, manyEnds, imports: { e: { m, f: runtime.refill } } });
   }
 
   get statistics(): CompilerStatistics {
     const exits = Object.fromEntries(REASON_NAMES.map((name, reason) => [name, this.exits[reason]]));
-    const { compiledRegions, bytes, invalidated, flushes, instructions, slices } = this;
-    return {
-      compiled: compiledRegions,
-      regions: this.alive.size,
-      bytes,
-      invalidated,
-      flushes,
-      instructions,
-      slices,
-      exits,
-    };
+    const { regions, flushes, instructions, slices } = this;
+    const { compiled, bytes, invalidated } = regions;
+    return { compiled, regions: regions.alive.size, bytes, invalidated, flushes, instructions, slices, exits };
   }
 
   // --- records that are entries ---
@@ -259,7 +206,7 @@ export class Compiler {
 
   private backOff(): number {
     if (this.options.everywhere) return 0;
-    return Math.min(this.invalidations.get(this.host.currentPage()) ?? 0, BACK_OFF_LIMIT);
+    return Math.min(this.regions.invalidations.get(this.host.currentPage()) ?? 0, BACK_OFF_LIMIT);
   }
 
   /** The counting handler. */
@@ -267,8 +214,8 @@ export class Compiler {
     const { cache, handlers, enterHandler } = this.host;
     const number = p / F.STRIDE;
     if (--this.left[number] > 0) return handlers[this.replaced[number]](p);
-    const eip = this.host.eipOf(p);
-    const entry = this.entryFor(eip);
+    if (!this.regions.hasRoom) this.flush();
+    const entry = this.regions.entryFor(this.host.currentPage(), this.host.eipOf(p));
     if (entry < 0) {
       this.left[number] = TRY_AGAIN;
       return handlers[this.replaced[number]](p);
@@ -334,9 +281,9 @@ export class Compiler {
   // --- whole slices ---
 
   /**
-   * A slice has ended in PAUSE: goes on with those that follow for as long as regions run them from end to end. The last one may
-   * be under way or only drawn. `ticks` and `slices` are how many there may be at most; those used are accounted for.
-   * Null if nothing has been tried. Nobody may be watching.
+   * Goes on with the slice under way, if there is one, and those that follow for as long as regions run them from end to end.
+   * The last one may be under way or only drawn. `ticks` and `slices` are how many there may be at most; those used are
+   * accounted for. Null if nothing has been tried. Nobody may be watching.
    */
   runSlices(ticks: number, slices: number): SlicesRun | null {
     if (this.slicesPaused > 0 && !this.isEager) {
@@ -350,26 +297,55 @@ export class Compiler {
     slicesRun.ahead = i32[SLICE_AHEAD >> 2];
     this.instructions += slicesRun.ticks;
     this.slices += slicesRun.slices;
-    this.isWanted = i32[SLICE_MISSED >> 2] !== 0;
-    if (slicesRun.slices > 0) this.slicesPause = 1;
-    else {
-      this.slicesPaused = this.slicesPause;
-      this.slicesPause = Math.min(this.slicesPause * 2, LONGEST_PAUSE);
-    }
     return slicesRun;
   }
 
   /** The processor that it stopped at has been selected: what there is to learn from why it did. */
   afterSlices(): void {
-    const { core } = this.host;
-    if (core.i32[SLICE_LEAVING >> 2] === 0) return;
-    const left = core.i32[((core.g[G_TLB_READ] << 2) + REASON_WORD) >> 2];
-    const reason = left & REASON_MASK;
-    this.exits[reason]++;
-    const eip = core.word(L.R_EIP);
-    const next = this.host.find(eip);
-    this.learn(reason, next);
-    if (reason === REASON_LINK && next >= 0) this.sample(left >>> REASON_SLOT_SHIFT, eip);
+    const { core, find } = this.host;
+    const { slicesRun } = this;
+    const hasLeft = core.i32[SLICE_LEAVING >> 2] !== 0;
+    const hasMissed = core.i32[SLICE_MISSED >> 2] !== 0;
+    slicesRun.isReady = false;
+    if (hasLeft || hasMissed) {
+      const left = hasLeft ? core.i32[((core.g[G_TLB_READ] << 2) + REASON_WORD) >> 2] : REASON_BUDGET;
+      const reason = left & REASON_MASK;
+      if (hasLeft) this.exits[reason]++;
+      const eip = core.word(L.R_EIP);
+      const next = find(eip);
+      this.learn(reason, next);
+      if (reason === REASON_LINK && next >= 0) this.sample(left >>> REASON_SLOT_SHIFT, eip);
+      if (reason === REASON_BUDGET && next >= 0) slicesRun.isReady = this.findSteps(eip, hasMissed);
+    }
+    if (slicesRun.slices > 0 || slicesRun.isReady) this.slicesPause = 1;
+    else {
+      this.slicesPaused = this.slicesPause;
+      this.slicesPause = Math.min(this.slicesPause * 2, LONGEST_PAUSE);
+    }
+  }
+
+  /**
+   * A slice ends at an EIP before its code as a whole does, or begins there: the code in steps that can go on from there, if
+   * there is some, or is now, gets its place in the cache. True if it did.
+   */
+  private findSteps(eip: number, isBeginning: boolean): boolean {
+    const { regions } = this;
+    const { core, currentPage } = this.host;
+    let place: Place = "outside";
+    for (const compiled of regions.inPage(currentPage())) {
+      if (compiled.key !== core.g[G_KEY] || !regions.isValid(compiled)) continue;
+      place = placeIn(compiled.region, eip);
+      if (place === "after pause") break;
+      const target = place === "inside" ? regions.stepsOf(compiled)?.targets.get(eip) : undefined;
+      if (target === undefined || compiled.steps === null) continue;
+      const at = ((core.g[G_TLB_READ] << 2) + stepOffset(eip)) >> 2;
+      core.i32[at] = eip;
+      core.i32[at + 1] = (compiled.steps.slot << 16) | target;
+      return true;
+    }
+    // Slices that begin behind PAUSE do so again and again, as they may where no region is yet: that deserves an entry.
+    this.isWanted = isBeginning && place !== "inside";
+    return false;
   }
 
   /**
@@ -392,9 +368,9 @@ export class Compiler {
   private lookUp(p: number, eip: number): number {
     const { core, cache, enterHandler } = this.host;
     if (cache.code[p] !== enterHandler) return 0;
-    const entry = this.entries[this.entryOf[p / F.STRIDE]];
+    const entry = this.regions.entries[this.entryOf[p / F.STRIDE]];
     const { compiled } = entry;
-    if (compiled === null || entry.eip !== eip || compiled.key !== core.g[G_KEY] || !this.isValid(compiled)) {
+    if (compiled === null || entry.eip !== eip || compiled.key !== core.g[G_KEY] || !this.regions.isValid(compiled)) {
       if (compiled === null) {
         cache.code[p] = this.replaced[p / F.STRIDE];
         this.watch(p);
@@ -417,8 +393,8 @@ export class Compiler {
     const count = (this.misses.get(eip) ?? 0) + 1;
     this.misses.set(eip, count);
     if (count !== MANY_MISSES) return;
-    for (const compiled of [...(this.regionsOfPage.get(host.currentPage()) ?? [])]) {
-      if (compiled.key !== host.core.g[G_KEY] || !hasInstruction(compiled.region, eip)) continue;
+    for (const compiled of this.regions.inPage(host.currentPage())) {
+      if (compiled.key !== host.core.g[G_KEY] || placeIn(compiled.region, eip) === "outside") continue;
       compiled.refilled.add(eip);
       this.compileAgain(compiled);
     }
@@ -426,7 +402,7 @@ export class Compiler {
 
   /** A jump that left a region; where it went may belong to the region. */
   private sample(slot: number, target: number): void {
-    const region = this.bySlot[slot];
+    const region = this.regions.inSlot(slot);
     if (region === undefined || region.others.size >= MOST_OTHERS) return;
     if (region.region.targets.includes(target)) return;
     region.others.add(target);
@@ -434,195 +410,28 @@ export class Compiler {
     this.compileAgain(region);
   }
 
-  // --- validity ---
-
-  /** Do the region's pages lie where they lay when it was compiled, as this processor would fetch them? */
-  private isValid(compiled: Compiled): boolean {
-    const { core } = this.host;
-    const processor = core.g[G_PROCESSOR];
-    const user = core.word(L.R_CPL) === 3 ? 1 : 0;
-    const generation = this.generations[processor];
-    if (compiled.validFor[processor * 2 + user] === generation) return true;
-    for (const [page, physical] of compiled.pages)
-      if (core.linear.peekFetch(page * L.PAGE) !== physical * L.PAGE) return false;
-    // Looking may have marked page tables, which is no change of translations.
-    compiled.validFor[processor * 2 + user] = generation;
-    return true;
+  private compileAgain(compiled: Compiled): void {
+    if (!compiled.isAlive) return;
+    if (this.regions.hasRoom) this.regions.compileAgain(compiled);
+    else this.flush();
   }
 
   /** Translations of a processor (-1: of all), or what its code is decoded under, have changed. */
   translationsChanged(processor: number): void {
-    const { layout } = this.host.core;
-    for (let n = 0; n < layout.processors; n++) {
-      if (processor >= 0 && n !== processor) continue;
-      this.generations[n]++;
-      this.clearJumps(n);
-    }
-  }
-
-  private clearJumps(processor: number): void {
-    const { i32 } = this.host.core;
-    const tlb = L.TLB_BASE + processor * L.TLB_SIZE + JUMPS;
-    for (const at of [tlb, tlb + USER_DISTANCE]) i32.fill(0, at >> 2, (at >> 2) + JUMP_ENTRIES * 2);
-  }
-
-  private clearAllJumps(): void {
-    for (let n = 0; n < this.host.core.layout.processors; n++) this.clearJumps(n);
+    this.regions.translationsChanged(processor);
   }
 
   /** Bytes of RAM changed: regions made from them go. */
   written(physical: number, bytes: number): void {
-    const page = Math.floor(physical / L.PAGE);
-    const regions = this.regionsOfPage.get(page);
-    if (!regions) return;
-    const first = (physical & (L.PAGE - 1)) >> 6;
-    const last = Math.min(63, ((physical & (L.PAGE - 1)) + bytes - 1) >> 6);
-    let hit = false;
-    for (const compiled of [...regions]) {
-      const bits = compiled.granules.get(page);
-      let overlaps = false;
-      for (let granule = first; granule <= last; granule++)
-        if (bits !== undefined && (bits[granule >> 5] & (1 << (granule & 31))) !== 0) overlaps = true;
-      if (!overlaps) continue;
-      hit = true;
-      this.drop(compiled);
-      this.invalidated++;
-    }
-    if (!hit) return;
-    this.invalidations.set(page, (this.invalidations.get(page) ?? 0) + 1);
-    this.clearAllJumps();
-  }
-
-  private drop(compiled: Compiled): void {
-    compiled.isAlive = false;
-    this.alive.delete(compiled);
-    this.bytes -= compiled.bytes;
-    this.table.set(compiled.slot, null);
-    this.bySlot[compiled.slot] = undefined;
-    this.freeSlots.push(compiled.slot);
-    for (const page of compiled.pages.values()) this.regionsOfPage.get(page)?.delete(compiled);
-    for (const entry of compiled.entries) if (entry.compiled === compiled) entry.compiled = null;
+    this.regions.written(physical, bytes);
   }
 
   /** Drops everything: decoded code is gone, or there is no room. Records that were entries must be gone too. */
   clear(): void {
-    for (const compiled of [...this.alive]) this.drop(compiled);
-    this.entries = [];
-    this.entryAt.clear();
-    this.regionsOfPage.clear();
+    this.regions.clear();
     this.misses.clear();
     this.gain.fill(0);
     this.watched = [];
-    this.clearAllJumps();
-  }
-
-  // --- compiling ---
-
-  /** Number of the entry at an EIP in the current page whose region exists or can be made, else -1. */
-  private entryFor(eip: number): number {
-    const { core } = this.host;
-    const key = core.g[G_KEY];
-    const needed = KEY_32 | KEY_STACK | keyFlat(CS);
-    if ((key & needed) !== needed) return -1;
-    const id = this.identify(this.host.currentPage(), eip, key);
-    const known = this.entryAt.get(id);
-    if (known !== undefined) {
-      const entry = this.entries[known];
-      if (entry.eip !== eip) return -1;
-      if (entry.compiled !== null && this.isValid(entry.compiled)) return known;
-    }
-    this.compile(eip, key, new Set(), new Set());
-    const made = this.entryAt.get(id);
-    return made !== undefined && this.entries[made].compiled !== null ? made : -1;
-  }
-
-  private identify(page: number, eip: number, key: number): number {
-    return (page * L.PAGE + (eip & (L.PAGE - 1))) * 0x100 + key;
-  }
-
-  private compileAgain(compiled: Compiled): void {
-    const { region, key, refilled, others, isAlive } = compiled;
-    if (!isAlive) return;
-    this.drop(compiled);
-    this.clearAllJumps();
-    this.compile(region.entry, key, refilled, others);
-  }
-
-  private compile(eip: number, key: number, refilled: Set<number>, others: Set<number>): void {
-    const { core } = this.host;
-    if (
-      this.bytes > MOST_BYTES ||
-      this.entries.length > MOST_ENTRIES ||
-      (this.freeSlots.length === 0 && this.nextSlot >= SLOTS)
-    ) {
-      this.flush();
-      return;
-    }
-    const source = new CodeSource(core);
-    const { pages, granules } = source;
-    const region = formRegion(eip, (at) => source.instructionAt(at), [...others], this.options.everywhere);
-    if (region.instructions === 0 || region.blocks.get(eip)?.instructions.length === 0) return;
-    const slot = this.freeSlots.pop() ?? this.nextSlot++;
-    const { bytes, targets } = emitRegion(region, {
-      key,
-      slot,
-      pages: core.layout.totalBytes / 0x10000,
-      refilled,
-      exact: this.options.exact,
-    });
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports);
-    this.table.set(slot, instance.exports.r);
-    const compiled: Compiled = {
-      slot,
-      region,
-      key,
-      bytes: bytes.length,
-      entries: [],
-      pages,
-      granules,
-      validFor: new Int32Array(core.layout.processors * 2),
-      refilled,
-      others,
-      samples: 0,
-      isAlive: true,
-    };
-    this.bySlot[slot] = compiled;
-    this.alive.add(compiled);
-    this.compiledRegions++;
-    this.bytes += bytes.length;
-    for (const page of pages.values()) {
-      const regions = this.regionsOfPage.get(page) ?? new Set();
-      regions.add(compiled);
-      this.regionsOfPage.set(page, regions);
-      this.protect(page);
-    }
-    targets.forEach((eip, target) => {
-      const entry = this.entryAtAddress(pages.get(eip >>> 12) ?? 0, eip, key);
-      if (entry.eip !== eip) return;
-      entry.compiled = compiled;
-      entry.target = target;
-      compiled.entries.push(entry);
-    });
-  }
-
-  /** The entry of a physical address, made if there is none; it may be of another EIP. */
-  private entryAtAddress(page: number, eip: number, key: number): Entry {
-    const id = this.identify(page, eip, key);
-    const known = this.entryAt.get(id);
-    if (known !== undefined) return this.entries[known];
-    const entry: Entry = { eip, compiled: null, target: 0 };
-    this.entryAt.set(id, this.entries.length);
-    this.entries.push(entry);
-    return entry;
-  }
-
-  /** Writes to a page with code must be seen. */
-  private protect(page: number): void {
-    const { core } = this.host;
-    const at = core.layout.attributeBase + page;
-    if ((core.u8[at] & L.ATTRIBUTE_CODE) !== 0) return;
-    core.u8[at] |= L.ATTRIBUTE_CODE;
-    core.linear.dropWritable();
   }
 
   private flush(): void {
@@ -633,15 +442,4 @@ export class Compiler {
     this.watched = watched;
     this.resume();
   }
-}
-
-function hasInstruction(region: Region, eip: number): boolean {
-  for (const block of region.blocks.values()) {
-    let at = block.start;
-    for (const { length } of block.instructions) {
-      if (at === eip) return true;
-      at = (at + length) | 0;
-    }
-  }
-  return false;
 }

@@ -51,17 +51,22 @@ export interface EmitOptions {
   readonly slot: number;
   /** False: budgets are counted and not looked at, so slices end late. For benchmarks alone. */
   readonly exact: boolean;
+  /** Code in steps: where to go over to the region as a whole, by EIP, while the budget is not below a number. */
+  readonly handOver?: ReadonlyMap<number, number>;
 }
 
 export interface EmittedRegion {
   readonly bytes: Uint8Array;
   /** EIPs that the region can be entered at, in the order of its dispatch targets. */
   readonly targets: readonly number[];
+  /** Heads of loops and dispatch targets by EIP, with the budget that a pass from there needs. */
+  readonly heads: ReadonlyMap<number, number>;
 }
 
 /** The module of one region: exports the function `r`. */
 export function emitRegion(region: Region, options: EmitOptions): EmittedRegion {
-  const emitter = new RegionEmitter(region, structure(region), options);
+  const shape = structure(region);
+  const emitter = new RegionEmitter(region, shape, options);
   const { code, temporaries } = emitter.run();
   const locals = [[WIDE_LOCALS, I64] as const, [FIRST_TEMPORARY - REGISTER + temporaries, I32] as const];
   const bytes = moduleBytes(
@@ -72,7 +77,11 @@ export function emitRegion(region: Region, options: EmitOptions): EmittedRegion 
     },
     options.pages,
   );
-  return { bytes, targets: emitter.targets };
+  const heads = new Map<number, number>();
+  shape.starts.forEach((eip, node) => {
+    if (shape.isLoop[node] || shape.targetOf[node] >= 0) heads.set(eip, shape.needed[node]);
+  });
+  return { bytes, targets: shape.targets, heads };
 }
 
 /** Depth of the block that every way out leaves. */
@@ -83,7 +92,6 @@ const DISPATCH = 1;
 class RegionEmitter implements Surroundings {
   readonly code = new Code();
   readonly key: number;
-  readonly targets: readonly number[];
   private readonly region: Region;
   private readonly structure: Structure;
   private readonly options: EmitOptions;
@@ -101,7 +109,6 @@ class RegionEmitter implements Surroundings {
     this.structure = shape;
     this.options = options;
     this.key = options.key;
-    this.targets = shape.targets;
   }
 
   run(): { code: Code; temporaries: number } {
@@ -345,6 +352,15 @@ class RegionEmitter implements Surroundings {
         this.leaveFor(block.start, REASON_BUDGET);
         code.end();
       }
+    }
+    const whole = options.handOver?.get(block.start);
+    if (whole !== undefined) {
+      code.get(BUDGET);
+      code.const(whole);
+      code.op(OP.i32_ge_s);
+      code.if();
+      this.leaveFor(block.start, REASON_LINK);
+      code.end();
     }
     this.eip = block.start;
     let last: WasmOps | undefined;

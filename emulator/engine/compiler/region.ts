@@ -135,6 +135,42 @@ export function formRegion(
   return { entry, blocks, targets, instructions: found.size };
 }
 
+/** The same code with a block, and a dispatch target, for each instruction. */
+export function inSteps(region: Region): Region {
+  const blocks = new Map<number, Block>();
+  const targets: number[] = [];
+  for (const block of region.blocks.values()) {
+    if (block.instructions.length === 0) blocks.set(block.start, block);
+    let start = block.start;
+    block.instructions.forEach((instruction, index) => {
+      const next = (start + instruction.length) | 0;
+      const isLast = index === block.instructions.length - 1;
+      const step: Block = isLast ? block : { ...block, end: "fall", target: 0, next };
+      blocks.set(start, { ...step, start, instructions: [instruction] });
+      targets.push(start);
+      start = next;
+    });
+  }
+  return { ...region, blocks, targets };
+}
+
+/** Where an EIP lies: at no instruction of a region, at one that follows PAUSE, or at any other. */
+export type Place = "outside" | "after pause" | "inside";
+
+export function placeIn(region: Region, eip: number): Place {
+  let isInside = false;
+  let followsPause = false;
+  for (const block of region.blocks.values()) {
+    if (block.end === "yield" && block.next === eip) followsPause = true;
+    let at = block.start;
+    for (const { length } of block.instructions) {
+      if (at === eip) isInside = true;
+      at = (at + length) | 0;
+    }
+  }
+  return !isInside ? "outside" : followsPause ? "after pause" : "inside";
+}
+
 function blockAt(start: number, found: ReadonlyMap<number, Instruction>, leaders: ReadonlySet<number>): Block {
   const instructions: Instruction[] = [];
   let eip = start;

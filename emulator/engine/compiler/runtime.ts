@@ -12,6 +12,9 @@ export const JUMP_ENTRIES = 512;
 const SEGMENTS = WORDS + 0x1000;
 /** Why the last region was left: a REASON_, and from bit REASON_SLOT_SHIFT on the region whose indirect jump left it. */
 export const REASON_WORD = SEGMENTS + 0x80;
+/** As the jump cache, for code in steps: regions that can be entered at each instruction, and end anywhere. */
+export const STEPS = WORDS + 0x1800;
+export const STEP_ENTRIES = 256;
 /** Distance between the TLBs for supervisor and user code, and so between the two copies of these words. */
 export const USER_DISTANCE = L.TLB_READ_USER * L.TLB_BYTES;
 
@@ -20,8 +23,11 @@ export function segmentOffset(segment: number, part: "base" | "readable" | "writ
   return SEGMENTS + segment * 12 + { base: 0, readable: 4, writable: 8 }[part];
 }
 
+const hashed = (eip: number, entries: number): number => ((eip ^ (eip >>> 9)) & (entries - 1)) << 3;
 /** Byte distance of the jump cache's entry for an EIP. */
-export const jumpOffset = (eip: number): number => JUMPS + (((eip ^ (eip >>> 9)) & (JUMP_ENTRIES - 1)) << 3);
+export const jumpOffset = (eip: number): number => JUMPS + hashed(eip, JUMP_ENTRIES);
+/** Byte distance of the entry for an EIP among those of code in steps. */
+export const stepOffset = (eip: number): number => STEPS + hashed(eip, STEP_ENTRIES);
 
 // Why a region was left; R_EIP says where the processor stands.
 /** The interpreter has to do the instruction there. */
@@ -65,15 +71,15 @@ export function runtimeModule(layout: L.Layout, slices: Code, sliceLocals: numbe
   );
 }
 
-/** Leaves on the stack where the jump cache's entry for the EIP in a local lies, but for JUMPS: `jumpOffset` as code. */
-export function pushJump(c: Code, tlb: number, eip: number): void {
+/** Leaves on the stack where a cache of so many entries has that of the EIP in a local, but for JUMPS or STEPS: `hashed` as code. */
+export function pushJump(c: Code, tlb: number, eip: number, entries: number): void {
   c.get(tlb);
   c.get(eip);
   c.get(eip);
   c.const(9);
   c.op(OP.i32_shr_u);
   c.op(OP.i32_xor);
-  c.const(JUMP_ENTRIES - 1);
+  c.const(entries - 1);
   c.op(OP.i32_and);
   c.const(3);
   c.op(OP.i32_shl);
@@ -110,7 +116,7 @@ function runLoop(): Code {
   c.get(cpu);
   c.load(L.R_EIP * 4);
   c.set(eip);
-  pushJump(c, tlb, eip);
+  pushJump(c, tlb, eip, JUMP_ENTRIES);
   c.tee(entry);
   c.load(JUMPS);
   c.get(eip);

@@ -5,7 +5,18 @@
 // and modes stay as they are then. At anything else the way out leaves a slice that the machine's loop can go on with.
 import { IF, TF } from "../../cpu/core.ts";
 import * as L from "../../memory/layout.ts";
-import { JUMPS, pushJump, REASON_MASK, REASON_WORD, REASON_YIELD, RUN_FUNCTION } from "./runtime.ts";
+import {
+  JUMP_ENTRIES,
+  JUMPS,
+  pushJump,
+  REASON_BUDGET,
+  REASON_MASK,
+  REASON_WORD,
+  REASON_YIELD,
+  RUN_FUNCTION,
+  STEP_ENTRIES,
+  STEPS,
+} from "./runtime.ts";
 import { Code, OP } from "./wasm.ts";
 
 /** How the machine draws slices, and how it knows that nothing waits for a processor. */
@@ -28,14 +39,15 @@ export const SLICES_RUN = WORDS;
 export const SLICE_AHEAD = WORDS + 4;
 /** Not 0: compiled code has been left, and REASON_WORD says why; else nothing has been tried, for want of an entry. */
 export const SLICE_LEAVING = WORDS + 8;
-/** Not 0: the next processor stands where no entry is known. */
+/** Not 0: the next processor stands where no entry is known, nor code in steps. */
 export const SLICE_MISSED = WORDS + 12;
 
 const [TICKS, SLICES] = [0, 1];
 const [BLOCK, TLB, EIP, ENTRY, BUDGET, REST, LEFT] = [2, 3, 4, 5, 6, 7, 8];
 const [PROCESSOR, CURRENT, RUNNABLE, OTHERS, CHOSEN, GIVEN, SLICES_GIVEN, DRAWN] = [9, 10, 11, 12, 13, 14, 15, 16];
+const STEPPED = 17;
 /** Locals beside the parameters, all i32. */
-export const SLICES_LOCALS = 15;
+export const SLICES_LOCALS = 16;
 
 /** The function's code. It draws a slice first if the last one is used up, as whoever draws does. */
 export function sliceLoop(layout: L.Layout, rules: SliceRules): Code {
@@ -354,33 +366,42 @@ class SliceEmitter {
     code.end();
   }
 
-  /** ENTRY: from the processor's jump cache. */
+  /** ENTRY: from the processor's jump cache, or else where code in steps goes on from there. */
   private findEntry(out: number): void {
     const { code } = this;
     code.get(BLOCK);
     code.load(L.R_EIP * 4);
     code.set(EIP);
-    pushJump(code, TLB, EIP);
-    code.tee(ENTRY);
-    code.load(JUMPS);
-    code.get(EIP);
-    code.op(OP.i32_ne);
-    code.get(ENTRY);
-    code.load(JUMPS + 4);
-    code.tee(ENTRY);
-    code.const(0x10000);
-    code.op(OP.i32_lt_u);
-    code.op(OP.i32_or);
+    this.lookUp(JUMPS, JUMP_ENTRIES);
+    code.op(OP.i32_eqz);
+    code.if();
+    this.lookUp(STEPS, STEP_ENTRIES);
+    code.op(OP.i32_eqz);
     code.if();
     this.storeConst(SLICE_MISSED, 1);
     code.br(out);
     code.end();
+    code.end();
   }
 
+  /** ENTRY, and on the stack: what a cache has for EIP, 0 for nothing. */
+  private lookUp(cache: number, entries: number): void {
+    const { code } = this;
+    pushJump(code, TLB, EIP, entries);
+    code.tee(ENTRY);
+    code.load(cache + 4);
+    code.const(0);
+    code.get(ENTRY);
+    code.load(cache);
+    code.get(EIP);
+    code.op(OP.i32_eq);
+    code.op(OP.select);
+    code.tee(ENTRY);
+  }
+
+  /** Runs regions, and code in steps where the budget does not last for more of them. */
   private runSlice(): void {
     const { code } = this;
-    code.get(BLOCK);
-    code.get(TLB);
     code.get(LEFT);
     code.get(TICKS);
     code.get(LEFT);
@@ -388,9 +409,50 @@ class SliceEmitter {
     code.op(OP.i32_lt_s);
     code.op(OP.select);
     code.tee(BUDGET);
+    code.set(REST);
+    code.const(-1);
+    code.set(STEPPED);
+    const out = code.depth;
+    code.block();
+    const again = code.depth;
+    code.loop();
+    code.get(BLOCK);
+    code.get(TLB);
+    code.get(REST);
     code.get(ENTRY);
     code.call(RUN_FUNCTION);
     code.set(REST);
+    code.get(REST);
+    code.const(0);
+    code.op(OP.i32_le_s);
+    this.pushReason();
+    code.const(REASON_BUDGET);
+    code.op(OP.i32_ne);
+    code.op(OP.i32_or);
+    // Steps that went over to a region at once, which needs more than there is: the interpreter will do.
+    code.get(REST);
+    code.get(STEPPED);
+    code.op(OP.i32_eq);
+    code.op(OP.i32_or);
+    code.brIf(out);
+    code.get(REST);
+    code.set(STEPPED);
+    code.get(BLOCK);
+    code.load(L.R_EIP * 4);
+    code.set(EIP);
+    this.lookUp(STEPS, STEP_ENTRIES);
+    code.brIf(again);
+    code.end();
+    code.end();
+  }
+
+  /** Why the processor at BLOCK left compiled code. */
+  private pushReason(): void {
+    const { code } = this;
+    code.get(TLB);
+    code.load(REASON_WORD);
+    code.const(REASON_MASK);
+    code.op(OP.i32_and);
   }
 
   /** BUDGET becomes what was used of it. */
@@ -433,10 +495,7 @@ class SliceEmitter {
     code.get(LEFT);
     code.const(0);
     code.op(OP.i32_lt_s);
-    code.get(TLB);
-    code.load(REASON_WORD);
-    code.const(REASON_MASK);
-    code.op(OP.i32_and);
+    this.pushReason();
     code.const(REASON_YIELD);
     code.op(OP.i32_eq);
     code.tee(CHOSEN);

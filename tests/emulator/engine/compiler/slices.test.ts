@@ -145,4 +145,31 @@ test("a watched run does without", () => {
   assert.is(compiled(machine), 0);
 });
 
+/** Loops without an end and without PAUSE: slices end and begin anywhere in them. */
+const endless = link(
+  proc("main", (a) => {
+    a.label("outer");
+    a.mov(ecx, 20);
+    a.label("inner");
+    a.lea(eax, dword(eax, ecx, 4, 1));
+    a.add(ebx, eax);
+    a.rol(ebx, 3);
+    a.test(ebx, 1);
+    a.jz("even");
+    a.inc(edx);
+    a.label("even");
+    a.dec(ecx);
+    a.jnz("inner");
+    a.jmp("outer");
+  }),
+  { start: "all" },
+);
+
+test("where slices end with their budget, most are run without the interpreter", () => {
+  const machine = Machine.boot(endless, { memory: BUSY_MEMORY, processors: 3 });
+  const maxSlices = 4000;
+  assert.is(machine.run({ maxSlices }).reason, "budget");
+  assert.ok(compiled(machine) > maxSlices / 2, `${compiled(machine)} slices`);
+});
+
 test.run();
