@@ -61,12 +61,6 @@ export class LinearMemory {
   private readonly ramBase: number;
   private readonly attributes: number;
   private readonly pageTables: number[] = [];
-  /**
-   * The device page that a processor's accesses of a kind met last, kept as exactly as the TLBs: its linear address (or
-   * TLB_INVALID) and its physical one, at processor * 4 + the number of that kind's TLB. Nobody but `read` and `write` knows.
-   */
-  private readonly deviceTags: Int32Array;
-  private readonly devicePages: Int32Array;
   /** Slots of all TLBs that hold something, while these are few: emptying a TLB is then a matter of so many words. */
   private readonly filled = new Int32Array(MOST_FILLED);
   private filledCount = 0;
@@ -76,8 +70,6 @@ export class LinearMemory {
     this.ramSize = core.layout.ramSize;
     this.ramBase = core.layout.ramBase;
     this.attributes = core.layout.attributeBase;
-    this.deviceTags = new Int32Array(4 * core.layout.processors).fill(L.TLB_INVALID);
-    this.devicePages = new Int32Array(4 * core.layout.processors);
     core.i32.fill(L.TLB_INVALID, L.TLB_BASE >> 2, (L.TLB_BASE + L.TLB_SIZE * core.layout.processors) >> 2);
     this.clearRefilled();
     const never = (L.TLB_BASE + L.TLB_NEVER * L.TLB_BYTES) >> 2;
@@ -277,7 +269,7 @@ export class LinearMemory {
   }
 
   private read(linear: number, width: 1 | 2 | 4, user: boolean): number {
-    const device = this.deviceAt(linear, width, user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR);
+    const device = this.deviceAt(linear, width, false, user);
     if (device !== 0) return this.core.bus.readPhysical(device, width);
     const across = (linear & (L.PAGE - 1)) + width > L.PAGE;
     const first = this.translate(linear, false, user);
@@ -289,7 +281,7 @@ export class LinearMemory {
   }
 
   private write(linear: number, width: 1 | 2 | 4, value: number, user: boolean): void {
-    const device = this.deviceAt(linear, width, user ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR);
+    const device = this.deviceAt(linear, width, true, user);
     if (device !== 0) {
       this.core.bus.writePhysical(device, width, value);
       return;
@@ -305,12 +297,22 @@ export class LinearMemory {
   }
 
   /** The physical address (int32) of an unwatched access to the device page met last, 0 for any other. */
-  private deviceAt(linear: number, width: number, tlb: number): number {
-    const { g } = this.core;
-    const kind = g[G_PROCESSOR] * 4 + tlb;
+  private deviceAt(linear: number, width: number, write: boolean, user: boolean): number {
+    const { g, i32 } = this.core;
+    const device = this.deviceWords(g[G_PROCESSOR], write, user);
     const offset = linear & (L.PAGE - 1);
-    if (this.deviceTags[kind] !== linear - offset || offset + width > L.PAGE || g[G_OBSERVED] !== 0) return 0;
-    return this.devicePages[kind] | offset;
+    if (i32[device] !== linear - offset || offset + width > L.PAGE || g[G_OBSERVED] !== 0) return 0;
+    return i32[device + 1] | offset;
+  }
+
+  /** Word index of what is known of the device page met last. */
+  private deviceWords(processor: number, write: boolean, user: boolean): number {
+    return this.tlbOf(processor, false, user) + L.TLB_DEVICE / 4 + (write ? 2 : 0);
+  }
+
+  private forgetDevices(processor: number): void {
+    for (const user of [false, true])
+      for (const write of [false, true]) this.core.i32[this.deviceWords(processor, write, user)] = L.TLB_INVALID;
   }
 
   /** Bytes on both sides of a page boundary: `first` is the physical address of the first one, `second` of the next page. */
@@ -436,9 +438,9 @@ export class LinearMemory {
     if (core.i32[slot] === (linear & -L.PAGE)) return ((linear + core.i32[slot + 1]) >>> 0) - this.ramBase;
     const physical = (core.word(L.R_CR0) & CR0_PG) === 0 ? linear >>> 0 : this.walk(linear, write, user, false);
     if (physical >= this.ramSize) {
-      const kind = core.g[G_PROCESSOR] * 4 + (user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR) + (write ? 1 : 0);
-      this.deviceTags[kind] = linear & -L.PAGE;
-      this.devicePages[kind] = physical & -L.PAGE;
+      const device = this.deviceWords(core.g[G_PROCESSOR], write, user);
+      core.i32[device] = linear & -L.PAGE;
+      core.i32[device + 1] = physical & -L.PAGE;
     } else if (physical >= 0) this.enter(slot, linear, physical, write);
     return physical;
   }
@@ -595,7 +597,7 @@ export class LinearMemory {
       this.clearRefilled();
     }
     this.filledCount = 0;
-    this.deviceTags.fill(L.TLB_INVALID);
+    for (let processor = 0; processor < core.layout.processors; processor++) this.forgetDevices(processor);
   }
 
   /** Every processor's write TLBs: a page has got an attribute that the store path must see. */
@@ -637,7 +639,7 @@ export class LinearMemory {
     const processor = core.g[G_PROCESSOR];
     const base = (L.TLB_BASE + processor * L.TLB_SIZE) >> 2;
     core.i32.fill(L.TLB_INVALID, base, base + (4 * L.TLB_BYTES) / 4);
-    this.deviceTags.fill(L.TLB_INVALID, processor * 4, processor * 4 + 4);
+    this.forgetDevices(processor);
     this.translationsChanged(processor);
     core.g[G_MODE_CHANGED] = 1;
   }
@@ -656,7 +658,7 @@ export class LinearMemory {
         core.i32[slot] = L.TLB_INVALID;
       }
     }
-    this.deviceTags.fill(L.TLB_INVALID, core.g[G_PROCESSOR] * 4, core.g[G_PROCESSOR] * 4 + 4);
+    this.forgetDevices(core.g[G_PROCESSOR]);
     this.translationsChanged(core.g[G_PROCESSOR]);
     core.g[G_MODE_CHANGED] = 1;
   }

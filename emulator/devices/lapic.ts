@@ -68,8 +68,21 @@ const ISR_SUMMARY = 19;
 const ISR = 24;
 const TMR = 32;
 const IRR = 40;
-/** Words of a processor's block that are all zero when no maskable interrupt can be pending for it. */
-export const PENDING_WORDS: readonly number[] = [R_APIC + IRR_SUMMARY, R_APIC + LINT0_PIN];
+/**
+ * Words of a processor's block that tell whether a maskable interrupt may be pending: none is while `line` is 0 and the IRR,
+ * eight words whose summary has a bit for each that is not 0, holds no vector of a class above the TPR's.
+ */
+export const INTERRUPT_WORDS = {
+  line: R_APIC + LINT0_PIN,
+  requests: R_APIC + IRR,
+  summary: R_APIC + IRR_SUMMARY,
+  taskPriority: R_APIC + TPR,
+} as const;
+/**
+ * The TPR as a word of a processor's block, in which a write of `mask`'s bits does all that a write to the register at `offset`
+ * of the APIC's page does, as long as the word `quiet` is 0.
+ */
+export const TASK_PRIORITY = { offset: APIC_TPR, word: R_APIC + TPR, mask: 0xff, quiet: R_APIC + IRR_SUMMARY } as const;
 
 // Delivery modes (10.5.1, 10.6.1, and the I/O APIC's redirection entries).
 export const DELIVER_FIXED = 0;
@@ -258,7 +271,7 @@ export class LocalApics {
         this.#endOfInterrupt(processor, at);
         return true;
       case APIC_TPR:
-        i32[at + TPR] = value & 0xff;
+        i32[at + TPR] = value & TASK_PRIORITY.mask;
         if (i32[at + IRR_SUMMARY] !== 0) this.#wiring.changed(processor);
         return true;
       case APIC_ICR_LOW:

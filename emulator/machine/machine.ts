@@ -14,7 +14,7 @@ import {
 } from "../cpu/core.ts";
 import { resetProcessor, startFromSipi } from "../cpu/index.ts";
 import { LinearMemory } from "../cpu/paging.ts";
-import { PENDING_WORDS } from "../devices/lapic.ts";
+import { INTERRUPT_WORDS, TASK_PRIORITY } from "../devices/lapic.ts";
 import type { CompilerOptions, CompilerStatistics } from "../engine/compiler/compiler.ts";
 import { type InstructionObserver, Interpreter } from "../engine/interpreter/interpreter.ts";
 import * as L from "../memory/layout.ts";
@@ -78,8 +78,10 @@ const HOT = 2000;
 
 function compilerOptions(engine: Engine, inexact: boolean): CompilerOptions | null {
   if (engine === "interpreter") return null;
-  const slices = { ...SLICE_RULES, interruptWords: PENDING_WORDS };
-  return { threshold: engine === "auto" ? HOT : 1, everywhere: engine === "everywhere", slices, exact: !inexact };
+  const slices = { ...SLICE_RULES, interrupts: INTERRUPT_WORDS };
+  const threshold = engine === "auto" ? HOT : 1;
+  const everywhere = engine === "everywhere";
+  return { threshold, everywhere, slices, exact: !inexact, plainRegister: TASK_PRIORITY };
 }
 
 /** Anything that can give the bytes of an image: the assembler's images do. */

@@ -149,6 +149,11 @@ export const TLB_NEVER = 4;
 /** Behind a TLB for reads, supervisor or user: not 0 when an engine has entered translations there by itself. */
 export const TLB_REFILLED = 0xb084;
 /**
+ * Behind a TLB for reads, supervisor or user: the device page that reads met last, and that writes did, two words each: linear
+ * page, or TLB_INVALID, and physical page. As exact as the TLBs.
+ */
+export const TLB_DEVICE = 0xb088;
+/**
  * Words of the engine's own, in the area of the first processor. For each processor the TLB for reads that it uses (byte offset);
  * 0 when what follows from its segments and modes must be worked out again.
  */

@@ -1,6 +1,7 @@
 // How a run ended, as an exit code and as a sentence.
 import type { Machine, RunResult } from "#emulator";
 import { EXIT, type ExitCode } from "./exit.ts";
+import { grouped } from "./grouped.ts";
 import { totalOf } from "./turns.ts";
 
 /** Port F4h: 0 is success, 6 a bug check, anything else a failure. A reset that the guest asked for is no crash. */
@@ -33,20 +34,19 @@ export function describeOutcome(result: RunResult, seconds: number): string {
         : detail
           ? `${reason}: ${detail}`
           : reason;
-  return `${how}, after ${total.toLocaleString("en")} instructions in ${seconds.toFixed(2)} s`;
+  return `${how}, after ${grouped(total)} instructions in ${seconds.toFixed(2)} s`;
 }
 
 /** What the engine did, for who asks with --stats: `total` instructions in all. */
 export function describeEngine({ statistics }: Machine, total: number): string {
   if (statistics === null) return "ring0: engine: the interpreter alone\n";
   const { compiled, regions, bytes, invalidated, flushes, instructions, exits } = statistics;
-  const number = (value: number): string => value.toLocaleString("en");
   const share = total === 0 ? 0 : (100 * instructions) / total;
-  const ways = Object.entries(exits).map(([reason, count]) => `${reason} ${number(count)}`);
+  const ways = Object.entries(exits).map(([reason, count]) => `${reason} ${grouped(count)}`);
   return (
     `ring0: engine: ${share.toFixed(1)} % of the instructions in compiled code\n` +
-    `ring0: engine: ${number(compiled)} regions compiled, ${number(regions)} of them there in ${number(bytes)} bytes; ` +
-    `${number(invalidated)} dropped because their code was written, all dropped ${flushes} times\n` +
+    `ring0: engine: ${grouped(compiled)} regions compiled, ${grouped(regions)} of them there in ${grouped(bytes)} bytes; ` +
+    `${grouped(invalidated)} dropped because their code was written, all dropped ${flushes} times\n` +
     `ring0: engine: back to the interpreter: ${ways.join(", ")}\n`
   );
 }

@@ -1,5 +1,6 @@
 // What an exploration found, as a person reads it.
 import { formatFailure, type InterruptAgent, type Scenario, type Verdict } from "#explore";
+import { grouped } from "./grouped.ts";
 import { titleOf } from "./scenario.ts";
 
 /** Lines of text: what was proved and how much was seen, or the failure step by step, which `command` replays. */
@@ -14,7 +15,7 @@ export function verdictText(verdict: Verdict, scenario: Scenario, command?: stri
     lines.push(`  with interrupts at any boundary: ${verdict.interrupts.map(agentText).join(", ")}`);
   if (verdict.masked !== undefined) lines.push(`  ${verdict.masked} is left out of the states: nobody reads it`);
   if (verdict.clock === "frozen") lines.push("  with a clock that stands still");
-  const count = (what: number, word: string) => `${what.toLocaleString("en")} ${word}`;
+  const count = (what: number, word: string) => `${grouped(what)} ${word}`;
   const searched = `${passes} ${passes === 1 ? "pass" : "passes"}, ${seconds.toFixed(2)} s`;
   lines.push(`  ${count(states, "states")}, ${count(transitions, "transitions")}, ${searched}`);
   if (isProof) lines.push(`  two states taken for one with a probability below ${collisionBound.toExponential(0)}`);

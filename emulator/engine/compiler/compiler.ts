@@ -4,10 +4,11 @@ import * as L from "../../memory/layout.ts";
 import type { CodeCache } from "../interpreter/codecache.ts";
 import type { Handler } from "../interpreter/environment.ts";
 import * as F from "../interpreter/record.ts";
-import { type Place, placeIn } from "./region.ts";
 import { type Compiled, Regions, SLOTS } from "./regions.ts";
 import {
+  BUDGET_END,
   jumpOffset,
+  type PlainRegister,
   REASON_BUDGET,
   REASON_INTERPRET,
   REASON_LINK,
@@ -36,6 +37,7 @@ export interface CompilerOptions {
   /** Every instruction can be entered, and is looked at: for tests. */
   readonly everywhere: boolean;
   readonly slices: SliceRules;
+  readonly plainRegister: PlainRegister;
   /** False: budgets are not kept to. For benchmarks of what exactness costs; runs are then not repeatable. */
   readonly exact: boolean;
 }
@@ -90,6 +92,8 @@ const REASON_NAMES = ["interpret", "link", "yield", "budget", "memory"];
 /** Interpreted instructions that take as long as to enter and leave a region; bounds of the account kept of each entry. */
 const ENTRY_COST = 12;
 const LEAST_GAIN = -2000;
+/** A slice that regions end by PAUSE saves at least this much: what the next ones that begin there need is remembered then. */
+const YIELD_GAIN = 30;
 const MOST_GAIN = 10_000;
 /** Times a place that could not be compiled, or did not pay, is met before that is tried again. */
 const TRY_AGAIN = 100_000;
@@ -98,7 +102,7 @@ const SMALL_BUDGET = 32;
 /** Memory exits at one instruction before its translations are looked up in place. */
 const MANY_MISSES = 50;
 /** Slices that begin or end within a region before that is compiled in steps too. */
-const MANY_ENDS = 30;
+const MANY_ENDS = 2000;
 /** Samples of jumps that leave a region before it is compiled again with their targets in it. */
 const MANY_SAMPLES = 16;
 const MOST_OTHERS = 64;
@@ -143,7 +147,7 @@ export class Compiler {
     const table = new WebAssembly.Table({ element: "anyfunc", initial: SLOTS });
     const m = memory as WebAssembly.Memory;
     const e = { m, t: table };
-    const shared = runtimeModule(layout, sliceLoop(layout, options.slices), SLICES_LOCALS);
+    const shared = runtimeModule(layout, options.plainRegister, sliceLoop(layout, options.slices), SLICES_LOCALS);
     const runtime = new WebAssembly.Instance(new WebAssembly.Module(shared), { e }).exports;
     this.run = runtime.run as Compiler["run"];
     this.sliceLoop = runtime.slices as Compiler["sliceLoop"];
@@ -155,7 +159,12 @@ export class Compiler {
     this.isEager = options.threshold === 1;
     const { everywhere, exact } = options;
     const manyEnds = this.isEager ? 1 : MANY_ENDS;
-    this.regions = new Regions(core, table, { everywhere, exact, manyEnds, imports: { e: { m, f: runtime.refill } } });
+    this.regions = new Regions(core, table, {
+      everywhere,
+      exact,
+      manyEnds,
+      imports: { e: { m, f: runtime.refill, d: runtime.poke } },
+    });
   }
 
   get statistics(): CompilerStatistics {
@@ -241,6 +250,7 @@ export class Compiler {
       if (entry === 0) return handlers[this.handlerOf(p)](p);
     }
     const budget = g[G_LEFT];
+    core.f64[(tlb + BUDGET_END) >> 3] = core.now() + budget;
     let rest = budget;
     let reason = REASON_LINK;
     let next = F.EXIT as number;
@@ -263,7 +273,7 @@ export class Compiler {
     }
     this.instructions += budget - rest;
     this.learn(reason, next);
-    if (reason !== REASON_YIELD) this.weigh(p, budget - rest);
+    this.weigh(p, reason === REASON_YIELD ? Math.max(YIELD_GAIN, budget - rest) : budget - rest);
     if (rest === budget) return handlers[this.handlerOf(p)](p);
     // Whoever called counts one more instruction.
     g[G_LEFT] = rest + 1;
@@ -331,12 +341,14 @@ export class Compiler {
   private findSteps(eip: number, isBeginning: boolean): boolean {
     const { regions } = this;
     const { core, currentPage } = this.host;
-    let place: Place = "outside";
+    let isInside = false;
     for (const compiled of regions.inPage(currentPage())) {
       if (compiled.key !== core.g[G_KEY] || !regions.isValid(compiled)) continue;
-      place = placeIn(compiled.region, eip);
-      if (place === "after pause") break;
-      const target = place === "inside" ? regions.stepsOf(compiled)?.targets.get(eip) : undefined;
+      const followsPause = compiled.places.get(eip);
+      if (followsPause === undefined) continue;
+      isInside = !followsPause;
+      if (followsPause) break;
+      const target = regions.stepsOf(compiled)?.targets.get(eip);
       if (target === undefined || compiled.steps === null) continue;
       const at = ((core.g[G_TLB_READ] << 2) + stepOffset(eip)) >> 2;
       core.i32[at] = eip;
@@ -344,7 +356,7 @@ export class Compiler {
       return true;
     }
     // Slices that begin behind PAUSE do so again and again, as they may where no region is yet: that deserves an entry.
-    this.isWanted = isBeginning && place !== "inside";
+    this.isWanted = isBeginning && !isInside;
     return false;
   }
 
@@ -392,10 +404,10 @@ export class Compiler {
     this.watch(p + F.STRIDE);
     const count = (this.misses.get(eip) ?? 0) + 1;
     this.misses.set(eip, count);
-    if (count !== MANY_MISSES) return;
+    if (count !== (this.isEager ? 2 : MANY_MISSES)) return;
+    this.regions.refilled.add(eip);
     for (const compiled of this.regions.inPage(host.currentPage())) {
-      if (compiled.key !== host.core.g[G_KEY] || placeIn(compiled.region, eip) === "outside") continue;
-      compiled.refilled.add(eip);
+      if (compiled.key !== host.core.g[G_KEY] || !compiled.places.has(eip)) continue;
       this.compileAgain(compiled);
     }
   }

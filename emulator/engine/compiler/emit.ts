@@ -1,6 +1,5 @@
 // Turns a region into a function: blocks in their structure, exact budgets, and one way out that puts everything back.
 import type { Instruction } from "../../isa/instruction.ts";
-import { meaningOf } from "../../isa/semantics/index.ts";
 import { CARRY, OVERFLOW } from "../../isa/semantics/ops.ts";
 import * as L from "../../memory/layout.ts";
 import { LAZY_EXACT } from "../interpreter/lazy.ts";
@@ -72,7 +71,10 @@ export function emitRegion(region: Region, options: EmitOptions): EmittedRegion 
   const bytes = moduleBytes(
     {
       types: [REGION_TYPE, REFILL_TYPE],
-      importedFunctions: [{ name: "f", type: 1 }],
+      importedFunctions: [
+        { name: "f", type: 1 },
+        { name: "d", type: 0 },
+      ],
       functions: [{ type: 0, locals, code, exported: "r" }],
     },
     options.pages,
@@ -332,6 +334,14 @@ class RegionEmitter implements Surroundings {
     this.leaveFor(this.eip, REASON_MEMORY);
   }
 
+  pushBudget(): void {
+    const { code } = this;
+    code.get(BUDGET);
+    if (this.uncounted === 0) return;
+    code.const(this.uncounted);
+    code.op(OP.i32_sub);
+  }
+
   refills(): boolean {
     return this.options.refilled.has(this.eip);
   }
@@ -372,13 +382,10 @@ class RegionEmitter implements Surroundings {
   }
 
   private lower(instruction: Instruction): WasmOps {
-    const meaning = meaningOf(instruction.form);
-    if (!meaning) throw new Error(`compiler: ${instruction.form.syntax} is not data flow`);
     const ops = new WasmOps(instruction, this.eip, this.flags, this, (count) => {
       this.temporaries = Math.max(this.temporaries, count);
     });
-    meaning(ops);
-    ops.finish();
+    ops.lower();
     this.flags = ops.flags;
     this.uncounted++;
     return ops;

@@ -1,13 +1,15 @@
 // Reads a meaning as WebAssembly: the instructions of one guest instruction inside a region's function.
+import { CR4_TSD } from "../../cpu/core.ts";
 import { type Form, type Instruction, NONE } from "../../isa/instruction.ts";
 import { CS } from "../../isa/operands.ts";
-import type { Ops, Size } from "../../isa/semantics/ops.ts";
-import { R_EBP, R_ESP, TLB_BYTES } from "../../memory/layout.ts";
+import { meaningOf } from "../../isa/semantics/index.ts";
+import { EAX, EDX, type Ops, type Size } from "../../isa/semantics/ops.ts";
+import * as L from "../../memory/layout.ts";
 import { keyFlat } from "../interpreter/codecache.ts";
 import { sizeOfSpec } from "../interpreter/text.ts";
 import { FlagOps, type FlagState } from "./flags.ts";
-import { segmentOffset } from "./runtime.ts";
-import { CPU, constant, local, REGISTER, TLB, type Value } from "./values.ts";
+import { BUDGET_END, POKE_FUNCTION, REFILL_FUNCTION, segmentOffset } from "./runtime.ts";
+import { CPU, constant, local, REGISTER, TLB, type Value, WIDE } from "./values.ts";
 import { type Code, OP } from "./wasm.ts";
 
 /** How the instruction goes on. */
@@ -21,6 +23,8 @@ export interface Surroundings {
   readonly code: Code;
   /** What decoded the code: bits of the code cache's key. */
   readonly key: number;
+  /** Leaves the budget that there is before the instruction under way on the stack. */
+  pushBudget(): void;
   /** Leaves before the instruction under way: inside an `if`. */
   leave(): void;
   /** Looks the page of a missing translation up and tries again; false: this place leaves instead. */
@@ -81,8 +85,52 @@ export class WasmOps extends FlagOps implements Ops<Value> {
     this.srcSize = sizes[1] ?? this.size;
   }
 
+  /** The instruction's code. */
+  lower(): void {
+    if (this.form.mnemonic === "RDTSC") this.readTimeStamp();
+    else meaningOf(this.form)?.(this);
+    this.finish();
+  }
+
+  /** Time is the machine clock, which stands still while regions run: it is the end of the budget less what is left of that. */
+  private readTimeStamp(): void {
+    const { code, around } = this;
+    code.get(CPU);
+    code.load(L.R_CR4 * 4);
+    code.const(CR4_TSD);
+    code.op(OP.i32_and);
+    this.leaveIf();
+    const [sizeShift, timeShift] = [L.PROCESSOR_SIZE, L.PROCESSOR_TIME_SIZE].map((size) => 31 - Math.clz32(size));
+    code.get(TLB);
+    code.access(OP.f64_load, 3, BUDGET_END);
+    around.pushBudget();
+    code.op(OP.f64_convert_i32_s);
+    code.op(OP.f64_sub);
+    code.get(CPU);
+    code.const(L.PROCESSOR_BASE);
+    code.op(OP.i32_sub);
+    code.const(sizeShift - timeShift);
+    code.op(OP.i32_shr_u);
+    code.access(OP.f64_load, 3, L.PROCESSOR_TIME + L.T_TSC_OFFSET);
+    code.op(OP.f64_add);
+    code.op(OP.i64_trunc_f64_s);
+    code.set(WIDE);
+    const low = this.keep(() => {
+      code.get(WIDE);
+      code.op(OP.i32_wrap_i64);
+    });
+    const high = this.keep(() => {
+      code.get(WIDE);
+      this.wideConst(32);
+      code.op(OP.i64_shr_u);
+      code.op(OP.i32_wrap_i64);
+    });
+    this.setReg(EAX, low, 32);
+    this.setReg(EDX, high, 32);
+  }
+
   /** Writes to memory, flags and registers, in this order. */
-  finish(): void {
+  private finish(): void {
     for (const write of this.writes) write();
     for (const change of this.flagChanges) change();
     this.changeRegisters(this.registerChanges);
@@ -195,7 +243,7 @@ export class WasmOps extends FlagOps implements Ops<Value> {
   private effective(extra: Value): Value {
     const { base, index, scale, displacement, addressSize, form, operandSize } = this.instruction;
     // POP to memory forms its address with ESP already raised.
-    const raised = form.mnemonic === "POP" && base === R_ESP ? operandSize / 8 : 0;
+    const raised = form.mnemonic === "POP" && base === L.R_ESP ? operandSize / 8 : 0;
     let sum = constant(displacement + raised);
     if (base !== NONE) sum = this.add(this.reg(base), sum);
     if (index !== NONE) sum = this.add(sum, this.shl(this.reg(index), constant(scale)));
@@ -247,50 +295,58 @@ export class WasmOps extends FlagOps implements Ops<Value> {
    */
   private translate(linear: Value, size: Size, write: boolean): Value {
     const { code, around } = this;
-    const table = write ? TLB_BYTES : 0;
     const slot = this.temporary();
-    const place = (): void => {
-      this.put(linear);
-      code.const(9);
-      code.op(OP.i32_shr_u);
-      code.const(0x1ff8);
-      code.op(OP.i32_and);
-      code.get(TLB);
-      code.op(OP.i32_add);
-    };
-    const differs = (): void => {
-      place();
-      code.tee(slot);
-      code.load(table);
-      this.put(linear);
-      if (size > 8) {
-        code.const(size / 8 - 1);
-        code.op(OP.i32_add);
-      }
-      code.const(-4096);
-      code.op(OP.i32_and);
-      code.op(OP.i32_ne);
-    };
-    differs();
+    this.differs(linear, size, write, slot);
     code.if();
     if (around.refills(this.instruction)) {
-      code.get(CPU);
-      code.get(TLB);
-      this.put(linear);
-      code.const(write ? 1 : 0);
-      code.call(0);
-      differs();
+      this.refill(linear, size, write, slot);
       code.if();
       around.leave();
       code.end();
     } else around.leave();
     code.end();
-    return this.keep(() => {
-      this.put(linear);
-      code.get(slot);
-      code.load(table + 4);
+    return this.keep(() => this.pushPlace(linear, write, slot));
+  }
+
+  /** Leaves on the stack whether the TLB's entry, whose address a local gets, is not the one for `size` bits at an address. */
+  private differs(linear: Value, size: Size, write: boolean, slot: number): void {
+    const { code } = this;
+    this.put(linear);
+    code.const(9);
+    code.op(OP.i32_shr_u);
+    code.const(0x1ff8);
+    code.op(OP.i32_and);
+    code.get(TLB);
+    code.op(OP.i32_add);
+    code.tee(slot);
+    code.load(write ? L.TLB_BYTES : 0);
+    this.put(linear);
+    if (size > 8) {
+      code.const(size / 8 - 1);
       code.op(OP.i32_add);
-    });
+    }
+    code.const(-4096);
+    code.op(OP.i32_and);
+    code.op(OP.i32_ne);
+  }
+
+  /** As `differs`, after a look into the page tables. */
+  private refill(linear: Value, size: Size, write: boolean, slot: number): void {
+    const { code } = this;
+    code.get(CPU);
+    code.get(TLB);
+    this.put(linear);
+    code.const(write ? 1 : 0);
+    code.call(REFILL_FUNCTION);
+    this.differs(linear, size, write, slot);
+  }
+
+  private pushPlace(linear: Value, write: boolean, slot: number): void {
+    const { code } = this;
+    this.put(linear);
+    code.get(slot);
+    code.load((write ? L.TLB_BYTES : 0) + 4);
+    code.op(OP.i32_add);
   }
 
   private loadAt(linear: Value, size: Size): Value {
@@ -305,7 +361,33 @@ export class WasmOps extends FlagOps implements Ops<Value> {
   }
 
   private storeAt(linear: Value, size: Size, value: Value): void {
-    this.writes.push(() => this.storeUpdateNow(this.translate(linear, size, true), size, value));
+    if (size === 32 && this.around.refills(this.instruction)) this.writes.push(() => this.storeOrPoke(linear, value));
+    else this.writes.push(() => this.storeUpdateNow(this.translate(linear, size, true), size, value));
+  }
+
+  /** A store in a place where translations are often missing: devices have none. */
+  private storeOrPoke(linear: Value, value: Value): void {
+    const { code } = this;
+    const slot = this.temporary();
+    const done = code.depth;
+    code.block();
+    this.differs(linear, 32, true, slot);
+    code.if();
+    this.refill(linear, 32, true, slot);
+    code.if();
+    code.get(CPU);
+    code.get(TLB);
+    this.put(linear);
+    this.put(value);
+    code.call(POKE_FUNCTION);
+    code.brIf(done);
+    this.around.leave();
+    code.end();
+    code.end();
+    this.pushPlace(linear, true, slot);
+    this.put(value);
+    code.access(OP.i32_store, 0, 0);
+    code.end();
   }
 
   /** Read for a later write to the same place: one translation, with the rights of a write. */
@@ -357,24 +439,24 @@ export class WasmOps extends FlagOps implements Ops<Value> {
     return this.form.operandSize === 16 ? 16 : 32;
   }
   push(value: Value): void {
-    const top = this.sub(local(REGISTER + R_ESP), constant(this.stackSize / 8));
+    const top = this.sub(local(REGISTER + L.R_ESP), constant(this.stackSize / 8));
     this.storeAt(top, this.stackSize, value);
-    this.setReg(R_ESP, top);
+    this.setReg(L.R_ESP, top);
   }
   private popAt(pointer: Value): Value {
     this.stackTop = this.add(pointer, constant(this.stackSize / 8));
     const popped = this.loadAt(pointer, this.stackSize);
-    this.setReg(R_ESP, this.stackTop);
+    this.setReg(L.R_ESP, this.stackTop);
     return popped;
   }
   pop(): Value {
-    return this.popAt(local(REGISTER + R_ESP));
+    return this.popAt(local(REGISTER + L.R_ESP));
   }
   popFromFrame(): Value {
-    return this.popAt(local(REGISTER + R_EBP));
+    return this.popAt(local(REGISTER + L.R_EBP));
   }
   release(bytes: Value): void {
-    this.setReg(R_ESP, this.add(this.stackTop, bytes));
+    this.setReg(L.R_ESP, this.add(this.stackTop, bytes));
   }
 
   // --- control ---
@@ -399,3 +481,6 @@ export class WasmOps extends FlagOps implements Ops<Value> {
 
 /** The register that an encoding of a size lies in: AH lies in EAX. */
 const whole = (number: number, size: Size): number => (size === 8 ? number & 3 : number);
+
+/** The form's instructions can be part of a region: data flow, and the clock. */
+export const hasMeaning = (form: Form): boolean => form.mnemonic === "RDTSC" || meaningOf(form) !== undefined;

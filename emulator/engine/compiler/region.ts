@@ -1,6 +1,6 @@
 // Finds the blocks of a region: the code that can be reached from an entry by direct jumps and calls, up to a size.
 import type { Instruction } from "../../isa/instruction.ts";
-import { meaningOf } from "../../isa/semantics/index.ts";
+import { hasMeaning } from "./lower.ts";
 
 /** How a block ends. */
 export type End =
@@ -61,7 +61,7 @@ export function kindOf({ form }: Instruction): Kind {
 }
 
 function findKind(form: Instruction["form"]): Kind {
-  if (!meaningOf(form)) return "interpret";
+  if (!hasMeaning(form)) return "interpret";
   const { mnemonic, operands } = form;
   const relative = operands[0]?.startsWith("rel") === true;
   const transfers = relative || ["JMP", "CALL", "RET"].includes(mnemonic);
@@ -154,21 +154,18 @@ export function inSteps(region: Region): Region {
   return { ...region, blocks, targets };
 }
 
-/** Where an EIP lies: at no instruction of a region, at one that follows PAUSE, or at any other. */
-export type Place = "outside" | "after pause" | "inside";
-
-export function placeIn(region: Region, eip: number): Place {
-  let isInside = false;
-  let followsPause = false;
+/** The EIPs of a region's instructions; true for those that follow PAUSE. */
+export function placesOf(region: Region): ReadonlyMap<number, boolean> {
+  const places = new Map<number, boolean>();
   for (const block of region.blocks.values()) {
-    if (block.end === "yield" && block.next === eip) followsPause = true;
     let at = block.start;
     for (const { length } of block.instructions) {
-      if (at === eip) isInside = true;
+      places.set(at, false);
       at = (at + length) | 0;
     }
   }
-  return !isInside ? "outside" : followsPause ? "after pause" : "inside";
+  for (const { end, next } of region.blocks.values()) if (end === "yield" && places.has(next)) places.set(next, true);
+  return places;
 }
 
 function blockAt(start: number, found: ReadonlyMap<number, Instruction>, leaders: ReadonlySet<number>): Block {

@@ -4,7 +4,7 @@ import { CS } from "../../isa/operands.ts";
 import * as L from "../../memory/layout.ts";
 import { KEY_32, KEY_STACK, keyFlat } from "../interpreter/codecache.ts";
 import { emitRegion } from "./emit.ts";
-import { formRegion, inSteps, type Region } from "./region.ts";
+import { formRegion, inSteps, placesOf, type Region } from "./region.ts";
 import { JUMP_ENTRIES, JUMPS, STEP_ENTRIES, STEPS, USER_DISTANCE } from "./runtime.ts";
 import { CodeSource } from "./source.ts";
 
@@ -22,6 +22,8 @@ export interface Compiled {
   readonly key: number;
   /** Bytes of WebAssembly, those in steps too. */
   bytes: number;
+  /** EIPs of its instructions; true for those that follow PAUSE. */
+  readonly places: ReadonlyMap<number, boolean>;
   /** Budgets its heads need, by EIP. */
   readonly heads: ReadonlyMap<number, number>;
   steps: Steps | null;
@@ -35,7 +37,6 @@ export interface Compiled {
   readonly granules: ReadonlyMap<number, Int32Array>;
   /** By processor and privilege: the generation of translations that was found to have these pages. */
   readonly validFor: Int32Array;
-  readonly refilled: Set<number>;
   /** Targets of its indirect jumps that were seen, and how often one was. */
   readonly others: Set<number>;
   samples: number;
@@ -75,6 +76,8 @@ export class Regions {
   compiled = 0;
   invalidated = 0;
   entries: Entry[] = [];
+  /** EIPs of instructions whose translations are looked up in place when they are missing. */
+  readonly refilled = new Set<number>();
   /** By physical page: times that its code was written. */
   readonly invalidations = new Map<number, number>();
   private readonly core: Core;
@@ -186,6 +189,7 @@ export class Regions {
     this.entries = [];
     this.entryAt.clear();
     this.ofPage.clear();
+    this.refilled.clear();
     this.clearAllJumps();
   }
 
@@ -203,7 +207,7 @@ export class Regions {
       if (entry.eip !== eip) return -1;
       if (entry.compiled !== null && this.isValid(entry.compiled)) return known;
     }
-    this.compile(eip, key, new Set(), new Set());
+    this.compile(eip, key, new Set());
     const made = this.entryAt.get(id);
     return made !== undefined && this.entries[made].compiled !== null ? made : -1;
   }
@@ -214,24 +218,25 @@ export class Regions {
 
   /** Compiles a region anew, with what has been learned of it since. There must be room. */
   compileAgain(compiled: Compiled): void {
-    const { region, key, refilled, others } = compiled;
+    const { region, key, others } = compiled;
     this.drop(compiled);
     this.clearAllJumps();
-    this.compile(region.entry, key, refilled, others);
+    this.compile(region.entry, key, others);
   }
 
-  private compile(eip: number, key: number, refilled: Set<number>, others: Set<number>): void {
+  private compile(eip: number, key: number, others: Set<number>): void {
     const { core } = this;
     const source = new CodeSource(core);
     const { pages, granules } = source;
     const region = formRegion(eip, (at) => source.instructionAt(at), [...others], this.options.everywhere);
     if (region.instructions === 0 || region.blocks.get(eip)?.instructions.length === 0) return;
-    const { slot, targets, heads, bytes } = this.install(region, key, refilled);
+    const { slot, targets, heads, bytes } = this.install(region, key);
     const compiled: Compiled = {
       slot,
       region,
       key,
       bytes,
+      places: placesOf(region),
       heads,
       steps: null,
       ends: 0,
@@ -239,7 +244,6 @@ export class Regions {
       pages,
       granules,
       validFor: new Int32Array(core.layout.processors * 2),
-      refilled,
       others,
       samples: 0,
       isAlive: true,
@@ -269,8 +273,9 @@ export class Regions {
   }
 
   /** Compiles a region into a slot of the table. There must be room. */
-  private install(region: Region, key: number, refilled: ReadonlySet<number>, handOver?: ReadonlyMap<number, number>) {
+  private install(region: Region, key: number, handOver?: ReadonlyMap<number, number>) {
     const slot = this.freeSlots.pop() ?? this.nextSlot++;
+    const { refilled } = this;
     const { exact } = this.options;
     const pages = this.core.layout.totalBytes / 0x10000;
     const emitted = emitRegion(region, { key, slot, pages, refilled, exact, handOver });
@@ -286,7 +291,7 @@ export class Regions {
     if (++compiled.ends < this.options.manyEnds) return null;
     if (!this.hasRoom) return null;
     const handOver = new Map([...compiled.heads].map(([eip, needed]) => [eip, Math.max(needed, SMALL_REST)]));
-    const { slot, targets, bytes } = this.install(inSteps(compiled.region), compiled.key, compiled.refilled, handOver);
+    const { slot, targets, bytes } = this.install(inSteps(compiled.region), compiled.key, handOver);
     compiled.bytes += bytes;
     compiled.steps = { slot, targets: new Map(targets.map((eip, target) => [eip, target])) };
     return compiled.steps;

@@ -15,6 +15,8 @@ export const REASON_WORD = SEGMENTS + 0x80;
 /** As the jump cache, for code in steps: regions that can be entered at each instruction, and end anywhere. */
 export const STEPS = WORDS + 0x1800;
 export const STEP_ENTRIES = 256;
+/** f64: the machine clock when the budget that regions are run with is used up. */
+export const BUDGET_END = WORDS + 0x10a0;
 /** Distance between the TLBs for supervisor and user code, and so between the two copies of these words. */
 export const USER_DISTANCE = L.TLB_READ_USER * L.TLB_BYTES;
 
@@ -48,6 +50,10 @@ export const REASON_MASK = 0xff;
 export const REGION_TYPE: FunctionType = { parameters: [I32, I32, I32, I32], results: [I32] };
 /** Refill: processor block, TLB, linear address, 1 for a write. */
 export const REFILL_TYPE: FunctionType = { parameters: [I32, I32, I32, I32], results: [] };
+/** Indices of the functions that a region's module imports: names "f" and "d". */
+export const [REFILL_FUNCTION, POKE_FUNCTION] = [0, 1];
+/** Poke: processor block, TLB, linear address, 32-bit value to write there; 1 if that is done. */
+export const POKE_TYPE = REGION_TYPE;
 /** `slices`: ticks and slices there are at most; ticks used. */
 const SLICES_TYPE: FunctionType = { parameters: [I32, I32], results: [I32] };
 /** Index of `run` in the module. */
@@ -55,14 +61,29 @@ export const RUN_FUNCTION = 0;
 /** Regions that follow each other before the loop comes back to be looked at. */
 const LONGEST_CHAIN = 10_000;
 
+/** A register in the page of the local APIC that is a mere word, unless a certain word of the processor's block is not 0. */
+export interface PlainRegister {
+  readonly offset: number;
+  /** Word of the processor's block, and the bits that it keeps. */
+  readonly word: number;
+  readonly mask: number;
+  readonly quiet: number;
+}
+
 /**
- * The module all machines of a shape share: `run`, as a region but with a table entry for the target; `refill`; and `slices`
+ * The module all machines of a shape share: `run`, as a region but with a table entry for the target; `refill`; `poke`; and `slices`
  * (slices.ts), with so many locals.
  */
-export function runtimeModule(layout: L.Layout, slices: Code, sliceLocals: number): Uint8Array {
+export function runtimeModule(
+  layout: L.Layout,
+  plainRegister: PlainRegister,
+  slices: Code,
+  sliceLocals: number,
+): Uint8Array {
   const functions = [
     { type: 0, locals: [[2, I32]] as const, code: runLoop(), exported: "run" },
     { type: 1, locals: [[4, I32]] as const, code: refill(layout), exported: "refill" },
+    { type: 0, locals: [], code: poke(plainRegister), exported: "poke" },
     { type: 2, locals: [[sliceLocals, I32]] as const, code: slices, exported: "slices" },
   ];
   return moduleBytes(
@@ -285,5 +306,49 @@ function refill(layout: L.Layout): Code {
   c.op(OP.i32_sub);
   c.store(4);
   c.end();
+  return c;
+}
+
+/** Does a write of the plain register, if it is one and nothing else follows from it. */
+function poke({ offset, word, mask, quiet }: PlainRegister): Code {
+  const [cpu, tlb, linear, value] = [0, 1, 2, 3];
+  const c = new Code();
+  const device = L.TLB_DEVICE + 8;
+  const refuseUnless = (compare: number): void => {
+    c.op(compare);
+    c.op(OP.i32_eqz);
+    c.brIf(0);
+  };
+  c.block();
+  c.get(linear);
+  c.get(tlb);
+  c.load(device);
+  c.op(OP.i32_sub);
+  c.const(offset);
+  refuseUnless(OP.i32_eq);
+  c.get(tlb);
+  c.load(device);
+  c.const(L.PAGE - 1);
+  c.op(OP.i32_and);
+  c.brIf(0);
+  c.get(tlb);
+  c.load(device + 4);
+  c.get(cpu);
+  c.load(L.R_APIC_BASE * 4);
+  c.const(-L.PAGE);
+  c.op(OP.i32_and);
+  refuseUnless(OP.i32_eq);
+  c.get(cpu);
+  c.load(quiet * 4);
+  c.brIf(0);
+  c.get(cpu);
+  c.get(value);
+  c.const(mask);
+  c.op(OP.i32_and);
+  c.store(word * 4);
+  c.const(1);
+  c.op(OP.return);
+  c.end();
+  c.const(0);
   return c;
 }

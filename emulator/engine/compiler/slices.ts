@@ -6,6 +6,7 @@
 import { IF, TF } from "../../cpu/core.ts";
 import * as L from "../../memory/layout.ts";
 import {
+  BUDGET_END,
   JUMP_ENTRIES,
   JUMPS,
   pushJump,
@@ -27,8 +28,16 @@ export interface SliceRules {
   readonly longestShort: number;
   /** One slice in this many is a long one: longestShort to longest. */
   readonly longEvery: number;
-  /** Words of a processor's block that are all zero when no maskable interrupt can be pending. */
-  readonly interruptWords: readonly number[];
+  /**
+   * Words of a processor's block: no maskable interrupt is pending while `line` is 0 and none of the eight words of requests
+   * has a vector of a class above that of the task priority. A bit in the summary stands for a word that is not 0.
+   */
+  readonly interrupts: {
+    readonly line: number;
+    readonly requests: number;
+    readonly summary: number;
+    readonly taskPriority: number;
+  };
 }
 
 // What a call leaves behind, in words that no other processor's area has.
@@ -160,7 +169,7 @@ class SliceEmitter {
     code.const(L.HALTED);
     code.op(OP.i32_eq);
     code.if();
-    this.anyOf([L.R_NMI_PENDING, ...this.rules.interruptWords]);
+    this.anyOf([L.R_NMI_PENDING, this.rules.interrupts.line, this.rules.interrupts.summary]);
     code.brIf(out);
     code.end();
     code.get(RUNNABLE);
@@ -360,8 +369,45 @@ class SliceEmitter {
     code.load(L.R_EFLAGS * 4);
     code.const(TF);
     code.op(OP.i32_and);
-    this.anyOf(this.rules.interruptWords);
+    this.anyOf([this.rules.interrupts.line]);
     code.op(OP.i32_or);
+    code.brIf(out);
+    this.checkRequests(out);
+    code.end();
+  }
+
+  /** Out if the highest vector requested may be delivered: those in service are not looked at. */
+  private checkRequests(out: number): void {
+    const { code } = this;
+    const { requests, summary, taskPriority } = this.rules.interrupts;
+    code.get(BLOCK);
+    code.load(summary * 4);
+    code.tee(CHOSEN);
+    code.if();
+    code.const(31);
+    code.get(CHOSEN);
+    code.op(OP.i32_clz);
+    code.op(OP.i32_sub);
+    code.tee(CHOSEN);
+    code.const(5);
+    code.op(OP.i32_shl);
+    code.const(31);
+    code.op(OP.i32_add);
+    code.get(BLOCK);
+    code.get(CHOSEN);
+    code.const(2);
+    code.op(OP.i32_shl);
+    code.op(OP.i32_add);
+    code.load(requests * 4);
+    code.op(OP.i32_clz);
+    code.op(OP.i32_sub);
+    code.const(4);
+    code.op(OP.i32_shr_u);
+    code.get(BLOCK);
+    code.load(taskPriority * 4);
+    code.const(4);
+    code.op(OP.i32_shr_u);
+    code.op(OP.i32_gt_u);
     code.brIf(out);
     code.end();
   }
@@ -410,6 +456,13 @@ class SliceEmitter {
     code.op(OP.select);
     code.tee(BUDGET);
     code.set(REST);
+    code.get(TLB);
+    code.const(0);
+    code.access(OP.f64_load, 3, L.CLOCK);
+    code.get(BUDGET);
+    code.op(OP.f64_convert_i32_s);
+    code.op(OP.f64_add);
+    code.access(OP.f64_store, 3, BUDGET_END);
     code.const(-1);
     code.set(STEPPED);
     const out = code.depth;

@@ -134,7 +134,7 @@ export abstract class ValueOps {
       code.op(OP.i32_wrap_i64);
     });
   }
-  private wideConst(value: number): void {
+  protected wideConst(value: number): void {
     this.code.op(OP.i64_const);
     this.code.signed(value);
   }

@@ -3,6 +3,7 @@ import { explore as exploreScenario, MODELS, type Model, type Scenario, type Ver
 import { scenarioNames } from "../../scenarios/index.ts";
 import { command } from "../command.ts";
 import { CommandError, EXIT, type ExitCode } from "../exit.ts";
+import { grouped } from "../grouped.ts";
 import { type Host, StatusLine } from "../host.ts";
 import { integer } from "../options.ts";
 import { asCommandError, findScenario, saveFailure, scenarioList } from "../scenario.ts";
@@ -90,7 +91,7 @@ function search(scenario: Scenario, { model, reduction, maxStates }: SearchArgum
       model,
       reduction,
       ...(maxStates === undefined ? {} : { maxStates }),
-      progress: (states) => status.show(() => `${states.toLocaleString("en")} states`),
+      progress: (states) => status.show(() => `${grouped(states)} states`),
     });
   } catch (error) {
     throw asCommandError(error);

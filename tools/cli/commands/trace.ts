@@ -14,6 +14,7 @@ import {
 import { rangeOfSymbol, readRange } from "../address.ts";
 import { command } from "../command.ts";
 import { CommandError, EXIT, type ExitCode } from "../exit.ts";
+import { grouped } from "../grouped.ts";
 import type { Host } from "../host.ts";
 import { integer, machineOptions, readSetup } from "../options.ts";
 import { describeOutcome, exitCodeOf } from "../outcome.ts";
@@ -123,8 +124,7 @@ function defaultSerial({ D, ring, json }: { D?: string | undefined; ring: boolea
 
 /** `the last 1,024 of 3,456,789 records are kept`. */
 function describeRing({ length, total }: TraceRing): string {
-  const number = (value: number) => value.toLocaleString("en");
-  return `the last ${number(length)} of ${number(total)} records kept`;
+  return `the last ${grouped(length)} of ${grouped(total)} records kept`;
 }
 
 /** What `--ring --json` says. */

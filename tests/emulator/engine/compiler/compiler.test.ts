@@ -84,6 +84,30 @@ test("code that runs a few times is not compiled", () => {
   assert.is(run(few).interpreter.compiler?.statistics.compiled, 0);
 });
 
+const priorities = link(
+  proc("main", (a) => {
+    a.mov(ecx, 100_000);
+    a.mov(esi, 0xfee00000);
+    a.label("again");
+    a.mov(eax, ecx);
+    a.mov(dword(esi, 0x80), eax);
+    a.rdtsc();
+    a.add(edi, eax);
+    a.dec(ecx);
+    a.jnz("again");
+    a.mov(eax, dword(esi, 0x80));
+    a.sub(eax, 1);
+    a.out(0xf4, eax);
+  }),
+);
+
+test("regions read the clock, and write the TPR while no interrupt waits, by themselves", () => {
+  const machine = run(priorities);
+  const exits = machine.statistics?.exits;
+  assert.ok(exits && exits.memory < 500 && exits.interpret < 500, JSON.stringify(exits));
+  assert.is(machine.hash(), run(priorities, "interpreter").hash());
+});
+
 /** Writes a routine anew again and again, each time at the next of 4,096 places, and calls it often enough to be hot. */
 const generator = link(
   proc("main", (a) => {
