@@ -7,7 +7,6 @@ import {
   G_CODE_MAP,
   G_CODE_PAGE,
   G_CPU,
-  G_EIP_BASE,
   G_KEY,
   G_LEFT,
   G_LOCKED,
@@ -22,7 +21,6 @@ import {
   G_TOLD_READ,
   G_TOLD_WRITE,
   G_YIELD,
-  GP,
   IF,
   NMI,
   NO_CODE_PAGE,
@@ -30,7 +28,6 @@ import {
   STATUS_OK,
   STATUS_SPLIT,
   TF,
-  UD,
 } from "../../cpu/core.ts";
 import {
   deliver,
@@ -41,7 +38,6 @@ import {
   plainOf,
   type Quick,
 } from "../../cpu/index.ts";
-import { decode } from "../../isa/decode.ts";
 import { forms } from "../../isa/forms.ts";
 import type { Form, Instruction } from "../../isa/instruction.ts";
 import { CS, SS } from "../../isa/operands.ts";
@@ -52,6 +48,7 @@ import type { TraceRing } from "../trace/ring.ts";
 import { makeBoundary, quickMnemonics } from "./boundary.ts";
 import { CodeCache, KEY_32, KEY_STACK, keyFlat, type SpecialHandlers } from "./codecache.ts";
 import { type Handler, makeEnvironment } from "./environment.ts";
+import { CodeFinder } from "./finder.ts";
 import { handlerCount, makeHandlers, variants } from "./generated/handlers.ts";
 import { makeLoop } from "./loop.ts";
 import * as F from "./record.ts";
@@ -91,9 +88,6 @@ const DELIVERIES_A_TICK = 64;
 const KEY_USER = 0x100;
 const KEY_PAGING = 0x200;
 
-/** Slots of a processor's fetch cache: linear page to offset map. */
-const FETCH_SLOTS = 64;
-
 // Descriptor attributes, in place in the high dword.
 const ATTRIBUTE_P = 0x8000;
 const ATTRIBUTE_CODE_SEGMENT = 0x800;
@@ -116,8 +110,7 @@ export class Interpreter {
   private readonly keys = new Int32Array(L.MAX_PROCESSORS).fill(-1);
   private readonly known: Int32Array;
   private readonly handlers: Handler[];
-  private readonly fetchTags: Int32Array;
-  private readonly fetchMaps: Int32Array;
+  private readonly finder: CodeFinder;
   private readonly inner: (p: number) => number;
   private traced: { ring: TraceRing; loop: (p: number) => number } | null = null;
   /** The last record that ran. */
@@ -159,24 +152,24 @@ export class Interpreter {
       return (chosen[form.id * 4 + variant] ??= choose(form, variant));
     };
     this.cache = new CodeCache(core.u8, core.layout, select, special, () => core.linear.dropWritable());
-    this.fetchTags = new Int32Array(core.layout.processors * FETCH_SLOTS).fill(1);
-    this.fetchMaps = new Int32Array(core.layout.processors * FETCH_SLOTS);
+    const finder = new CodeFinder(core, this.cache, special, () => this.compiler?.clear());
+    this.finder = finder;
     core.linear.codeWritten = (physical, bytes) => {
       if (this.cache.written(physical, bytes)) core.g[G_CODE_PAGE] = NO_CODE_PAGE;
       this.compiler?.written(physical, bytes);
     };
     core.linear.translationsChanged = (processor) => this.forgetFetches(processor);
 
-    const find = (eip: number): number => this.find(eip);
+    const find = (eip: number): number => finder.find(eip);
     const watch = (p: number): void => this.compiler?.watch(p);
     const environment = makeEnvironment(core, this.cache, { find, watch, handlerCount });
     this.handlers = makeHandlers(environment);
     const wiring = {
       handlers: this.handlers,
       plainFunctions,
-      eipOf: (p: number): number => this.eipOf(p),
+      eipOf: (p: number): number => finder.eipOf(p),
       find,
-      decodeAcross: (p: number): boolean => this.decodeAcross(p),
+      decodeAcross: (p: number): boolean => finder.decodeAcross(p),
     };
     this.handlers.push(...specialHandlers(core, this.cache, wiring));
     this.quick = makeQuick(core);
@@ -197,7 +190,7 @@ export class Interpreter {
   }
 
   private makeCompiler(options: CompilerOptions): Compiler {
-    const { core, cache, handlers } = this;
+    const { core, cache, finder, handlers } = this;
     const countHandler = handlers.length;
     const compiler = new Compiler(
       {
@@ -207,8 +200,8 @@ export class Interpreter {
         handlerCount,
         countHandler,
         enterHandler: countHandler + 1,
-        eipOf: (p) => this.eipOf(p),
-        find: (eip) => this.find(eip),
+        eipOf: (p) => finder.eipOf(p),
+        find: (eip) => finder.find(eip),
         currentPage: () => cache.pageOfMap(core.g[G_CODE_MAP]),
       },
       options,
@@ -229,10 +222,7 @@ export class Interpreter {
   }
 
   private forgetFetches(processor: number): void {
-    const from = processor < 0 ? 0 : processor * FETCH_SLOTS;
-    const to = processor < 0 ? this.fetchTags.length : from + FETCH_SLOTS;
-    this.fetchTags.fill(1, from, to);
-    this.core.g[G_CODE_PAGE] = NO_CODE_PAGE;
+    this.finder.forget(processor);
     this.compiler?.translationsChanged(processor);
   }
 
@@ -309,7 +299,7 @@ export class Interpreter {
     const processor = g[G_PROCESSOR];
     if (this.keys[processor] !== rights) {
       this.keys[processor] = rights;
-      this.fetchTags.fill(1, processor * FETCH_SLOTS, (processor + 1) * FETCH_SLOTS);
+      this.finder.forget(processor);
       this.compiler?.translationsChanged(processor);
     }
     g[G_KEY] = key;
@@ -455,14 +445,14 @@ export class Interpreter {
     const { core } = this;
     const { g } = core;
     const flatCode = (g[G_KEY] & keyFlat(CS)) !== 0;
-    if (!flatCode || this.isBeyond16(core.word(L.R_EIP))) core.stopAfterThis();
-    const p = this.locate();
+    if (!flatCode || this.finder.isBeyond16(core.word(L.R_EIP))) core.stopAfterThis();
+    const p = this.finder.locate();
     if (p < 0) return this.afterStatus();
-    if (!flatCode && !this.withinLimit(p)) return this.afterStatus();
+    if (!flatCode && !this.finder.withinLimit(p)) return this.afterStatus();
     this.compiler?.arrive(p, g[G_LEFT] + g[G_RESERVE] === g[G_BUDGET]);
     const q = g[G_OBSERVED] !== 0 ? this.observedRun(p) : this.inner(p);
     if (q >= 0) {
-      core.setWord(L.R_EIP, this.eipOf(q));
+      core.setWord(L.R_EIP, this.finder.eipOf(q));
       return true;
     }
     if (q === F.EXIT) {
@@ -470,7 +460,7 @@ export class Interpreter {
       return g[G_STATUS] === STATUS_OK || this.afterStatus();
     }
     if (q === F.BOUNDARY) return g[G_STATUS] === STATUS_OK;
-    core.setWord(L.R_EIP, this.eipOf(this.last));
+    core.setWord(L.R_EIP, this.finder.eipOf(this.last));
     return q === F.RELOCATE || this.afterStatus();
   }
 
@@ -526,14 +516,14 @@ export class Interpreter {
     this.last = at;
     if (code[at] === handlerCount + 2) {
       // Across two pages: decoded afresh each time, and run from the scratch record.
-      if (!this.decodeAcross(at)) return F.FAULT;
+      if (!this.finder.decodeAcross(at)) return F.FAULT;
       at = scratch;
       this.last = at;
     }
     core.g[G_LOCKED] = code[at + F.F_LOCKED];
     core.linear.access = 0;
     core.linear.accessDone = false;
-    const eip = this.eipOf(at);
+    const eip = this.finder.eipOf(at);
     core.setWord(L.R_EIP, eip);
     // Stale records and bytes that are no instruction have none.
     const isNone = code[at] === handlerCount || code[at] === handlerCount + 3 || code[at] === handlerCount + 4;
@@ -558,134 +548,6 @@ export class Interpreter {
     const { core } = this;
     const at = core.g[G_CPU] + L.R_MICRO_INDEX;
     core.i32.fill(0, at, at + 1 + L.MICRO_VALUES);
-  }
-
-  private eipOf(p: number): number {
-    const { core } = this;
-    const eip = (core.g[G_EIP_BASE] + this.cache.code[p + F.F_OFFSET]) | 0;
-    return (core.g[G_KEY] & KEY_32) !== 0 ? eip : eip & 0xffff;
-  }
-
-  // --- finding code ---
-
-  /** Record of the instruction at R_EIP, or -1 after raising a fault. */
-  private locate(): number {
-    const { core } = this;
-    const eip = core.word(L.R_EIP);
-    if ((core.g[G_KEY] & keyFlat(CS)) === 0 && eip >>> 0 > core.segment(CS, L.S_LIMIT) >>> 0) {
-      core.fault(GP, 0);
-      return -1;
-    }
-    const known = this.find(eip);
-    if (known >= 0) return known;
-    return this.locateSlowly(eip);
-  }
-
-  /** 16-bit code above 64 KiB: whatever follows in sequence lies below, so each instruction is looked up by itself. */
-  private isBeyond16(eip: number): boolean {
-    return eip >>> 16 !== 0 && (this.core.g[G_KEY] & KEY_32) === 0;
-  }
-
-  /** Record of the instruction at `eip` if it is decoded and its page is at hand, else -1. Sets what the current page is. */
-  private find(eip: number): number {
-    const { core, cache } = this;
-    const { g } = core;
-    if (eip >>> 16 !== 0 && (g[G_KEY] & KEY_32) === 0) return F.EXIT;
-    const linear = (core.i32[g[G_CPU] + L.R_SEGMENTS + CS * L.SEGMENT_WORDS + L.S_BASE] + eip) | 0;
-    const page = linear & -L.PAGE;
-    if (page !== g[G_CODE_PAGE]) {
-      const slot = g[G_PROCESSOR] * FETCH_SLOTS + ((linear >>> 12) & (FETCH_SLOTS - 1));
-      if (this.fetchTags[slot] !== page) return F.EXIT;
-      g[G_CODE_PAGE] = page;
-      g[G_CODE_MAP] = this.fetchMaps[slot];
-    }
-    g[G_EIP_BASE] = (eip - (linear & (L.PAGE - 1))) | 0;
-    const p = cache.maps[g[G_CODE_MAP] + (linear & (L.PAGE - 1))];
-    return p === 0 ? F.EXIT : p;
-  }
-
-  private locateSlowly(eip: number): number {
-    const { core, cache } = this;
-    const { g } = core;
-    const linear = (core.segment(CS, L.S_BASE) + eip) | 0;
-    const physical = core.linear.translateFetch(linear);
-    if (physical < 0) return -1;
-    const offset = linear & (L.PAGE - 1);
-    g[G_EIP_BASE] = (eip - offset) | 0;
-    const page = Math.floor(physical / L.PAGE);
-    if ((page + 1) * L.PAGE > core.layout.ramSize) return this.decodeOnce(offset, linear) ? cache.scratch : -1;
-    if (cache.full) {
-      cache.clear();
-      this.compiler?.clear();
-      this.forgetFetches(-1);
-    }
-    const map = cache.mapOf(page, g[G_KEY]);
-    const slot = g[G_PROCESSOR] * FETCH_SLOTS + ((linear >>> 12) & (FETCH_SLOTS - 1));
-    this.fetchTags[slot] = linear & -L.PAGE;
-    this.fetchMaps[slot] = map;
-    g[G_CODE_PAGE] = linear & -L.PAGE;
-    g[G_CODE_MAP] = map;
-    return cache.maps[map + offset] || cache.decodeRun(map, offset);
-  }
-
-  /** Decodes into the scratch record an instruction that crosses pages or does not lie in RAM; false after a fault. */
-  private decodeOnce(offset: number, linear: number): boolean {
-    const { core, cache } = this;
-    const bytes = new Uint8Array(15);
-    const bits = (core.g[G_KEY] & KEY_32) !== 0 ? 32 : 16;
-    core.g[G_CODE_PAGE] = NO_CODE_PAGE;
-    let have = 0;
-    for (;;) {
-      // All of one page at a time: the next page is touched only if the instruction needs it.
-      const physical = core.linear.translateFetch((linear + have) | 0);
-      if (physical < 0) return false;
-      const room = Math.min(15 - have, L.PAGE - ((linear + have) & (L.PAGE - 1)));
-      for (let i = 0; i < room; i++) bytes[have + i] = core.linear.load(physical + i, 1);
-      have += room;
-      const found = decode(bytes, 0, have, bits);
-      if (found === "truncated" && have < 15) continue;
-      if (found === "invalid") core.fault(UD, 0);
-      else if (typeof found === "string") core.fault(GP, 0);
-      else {
-        cache.write(cache.scratch, found, offset, core.g[G_KEY]);
-        return true;
-      }
-      return false;
-    }
-  }
-
-  /** Decodes into the scratch record what the record at `p` only begins, in the next page; false after a fault. */
-  private decodeAcross(p: number): boolean {
-    const { core } = this;
-    const { code, scratch } = this.cache;
-    const eip = this.eipOf(p);
-    if (!this.decodeOnce(code[p + F.F_OFFSET], (core.segment(CS, L.S_BASE) + eip) | 0)) return false;
-    const end = (eip >>> 0) + code[scratch + F.F_LENGTH] - 1;
-    if ((core.g[G_KEY] & keyFlat(CS)) !== 0 || end <= core.segment(CS, L.S_LIMIT) >>> 0) return true;
-    core.fault(GP, 0);
-    return false;
-  }
-
-  /** Code segments that are not flat: all bytes that tell an instruction, or that it is none, must lie within the limit. */
-  private withinLimit(p: number): boolean {
-    const { core } = this;
-    const { code } = this.cache;
-    let at = p;
-    while (code[at] === handlerCount + 1) at = code[at + F.F_TARGET];
-    const room = this.roomInSegment();
-    if (code[at] === handlerCount + 3) {
-      const linear = (core.segment(CS, L.S_BASE) + core.word(L.R_EIP)) | 0;
-      const start = core.layout.ramBase + core.linear.translateFetch(linear);
-      if (decode(core.u8, start, room, (core.g[G_KEY] & KEY_32) !== 0 ? 32 : 16) !== "truncated") return true;
-    } else if (code[at + F.F_LENGTH] <= room) return true;
-    core.fault(GP, 0);
-    return false;
-  }
-
-  /** Bytes from R_EIP to the limit of the code segment. */
-  private roomInSegment(): number {
-    const { core } = this;
-    return (core.segment(CS, L.S_LIMIT) >>> 0) - (core.word(L.R_EIP) >>> 0) + 1;
   }
 }
 
