@@ -42,6 +42,9 @@ const MOST_FILLED = 256;
 
 /** Told of every change to RAM while G_OBSERVED is set, before it happens: word index in the memory, old value. */
 export type Journal = (wordIndex: number, old: number) => void;
+/** Word index of what the first processor's supervisor reads know of devices, and distance to what user reads do. */
+const FIRST_DEVICE = (L.TLB_BASE + L.TLB_READ_SUPERVISOR * L.TLB_BYTES + L.TLB_DEVICE) / 4;
+const DEVICE_OF_USER = ((L.TLB_READ_USER - L.TLB_READ_SUPERVISOR) * L.TLB_BYTES) / 4;
 
 export class LinearMemory {
   /** Somebody changed bytes of a page that holds decoded code. Physical address, bytes. */
@@ -307,7 +310,7 @@ export class LinearMemory {
 
   /** Word index of what is known of the device page met last. */
   private deviceWords(processor: number, write: boolean, user: boolean): number {
-    return this.tlbOf(processor, false, user) + L.TLB_DEVICE / 4 + (write ? 2 : 0);
+    return FIRST_DEVICE + processor * (L.TLB_SIZE / 4) + (user ? DEVICE_OF_USER : 0) + (write ? 2 : 0);
   }
 
   private forgetDevices(processor: number): void {
