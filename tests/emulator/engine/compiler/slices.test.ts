@@ -167,7 +167,7 @@ const endless = link(
 
 test("where slices end with their budget, most are run without the interpreter", () => {
   const machine = Machine.boot(endless, { memory: BUSY_MEMORY, processors: 3 });
-  const maxSlices = 4000;
+  const maxSlices = 12_000;
   assert.is(machine.run({ maxSlices }).reason, "budget");
   assert.ok(compiled(machine) > maxSlices / 2, `${compiled(machine)} slices`);
 });
