@@ -316,7 +316,7 @@ export class Compiler {
     const { slicesRun } = this;
     const hasLeft = core.i32[SLICE_LEAVING >> 2] !== 0;
     const hasMissed = core.i32[SLICE_MISSED >> 2] !== 0;
-    slicesRun.isReady = false;
+    let found: "ready" | "counted" | "nothing" = "nothing";
     if (hasLeft || hasMissed) {
       const left = hasLeft ? core.i32[((core.g[G_TLB_READ] << 2) + REASON_WORD) >> 2] : REASON_BUDGET;
       const reason = left & REASON_MASK;
@@ -325,9 +325,10 @@ export class Compiler {
       const next = find(eip);
       this.learn(reason, next);
       if (reason === REASON_LINK && next >= 0) this.sample(left >>> REASON_SLOT_SHIFT, eip);
-      if (reason === REASON_BUDGET && next >= 0) slicesRun.isReady = this.findSteps(eip, hasMissed);
+      if (reason === REASON_BUDGET && next >= 0) found = this.findSteps(eip, hasMissed);
     }
-    if (slicesRun.slices > 0 || slicesRun.isReady) this.slicesPause = 1;
+    slicesRun.isReady = found === "ready";
+    if (slicesRun.slices > 0 || found !== "nothing") this.slicesPause = 1;
     else {
       this.slicesPaused = this.slicesPause;
       this.slicesPause = Math.min(this.slicesPause * 2, LONGEST_PAUSE);
@@ -336,9 +337,9 @@ export class Compiler {
 
   /**
    * A slice ends at an EIP before its code as a whole does, or begins there: the code in steps that can go on from there, if
-   * there is some, or is now, gets its place in the cache. True if it did.
+   * there is some, or is now, gets its place in the cache and is ready. Where there may be some later the times are counted.
    */
-  private findSteps(eip: number, isBeginning: boolean): boolean {
+  private findSteps(eip: number, isBeginning: boolean): "ready" | "counted" | "nothing" {
     const { regions } = this;
     const { core, currentPage } = this.host;
     let isInside = false;
@@ -353,11 +354,11 @@ export class Compiler {
       const at = ((core.g[G_TLB_READ] << 2) + stepOffset(eip)) >> 2;
       core.i32[at] = eip;
       core.i32[at + 1] = (compiled.steps.slot << 16) | target;
-      return true;
+      return "ready";
     }
     // Slices that begin behind PAUSE do so again and again, as they may where no region is yet: that deserves an entry.
     this.isWanted = isBeginning && !isInside;
-    return false;
+    return isInside ? "counted" : "nothing";
   }
 
   /**
