@@ -17,9 +17,9 @@ const PROCESSORS = [0, 1];
 const [RAISED, OVER] = [20, 200];
 /** Instructions that neither routine can do without. */
 const SHORTEST = 5;
-/** From PASSIVE_LEVEL and from DISPATCH_LEVEL to every level above, and back. */
-const CHANGES: readonly (readonly [from: number, to: number])[] = [0, 2].flatMap((low) =>
-  LEVELS.filter((level) => level > low).flatMap((high) => [[low, high] as const, [high, low] as const]),
+/** From every level to every other. */
+const CHANGES: readonly (readonly [from: number, to: number])[] = LEVELS.flatMap((from) =>
+  LEVELS.filter((to) => to !== from).map((to) => [from, to] as const),
 );
 
 /** The first instruction of an entry, which comes with the vector in one step: PUSH 0. */
