@@ -64,7 +64,10 @@ export interface Verdict {
   readonly interrupts?: readonly InterruptAgent[];
   /** Why a search did not end. */
   readonly reason?: string;
-  /** The distinct outcomes of complete executions, in alphabetical order of their text. */
+  /**
+   * The distinct outcomes of complete executions, in alphabetical order of their text. All there are, unless an execution was
+   * violated: a search does not go on behind a violation.
+   */
   readonly outcomes: readonly Outcome[];
   /** Words that two processors touch, one of them writing, by symbol. */
   readonly shared: readonly string[];

@@ -2,7 +2,7 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { explore, type Verdict } from "#explore";
+import { explore, type Scenario, type Verdict } from "#explore";
 import { mutantsOf, scenarioByName } from "../../../tools/scenarios/index.ts";
 
 const test = suite("every access a step");
@@ -51,6 +51,14 @@ test("two rounds and three processors agree as well", () => {
     const scenario = scenarioByName("spin-lock", { processors, rounds });
     assert.equal(findings(explore(scenario, { everyAccess: true })), findings(explore(scenario)));
   }
+});
+
+test("a search stops at a violation and misses outcomes behind it; without the monitor it finds them all", () => {
+  const scenario = scenarioByName("queued-lock", { mutant: "M13", processors: 2, rounds: 2 });
+  const outcomesOf = (monitors: Scenario["monitors"], everyAccess: boolean) =>
+    explore({ ...scenario, monitors }, { everyAccess }).outcomes;
+  assert.equal(outcomesOf([], false), outcomesOf([], true));
+  assert.ok(outcomesOf(scenario.monitors, false).length < outcomesOf([], false).length);
 });
 
 test.run();
