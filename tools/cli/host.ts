@@ -16,7 +16,7 @@ export interface Host {
   readonly err: Output;
   /** What the tool itself is doing. */
   readonly log: Log;
-  /** Seconds on some clock that only goes forward. */
+  /** Seconds since the process began, on a clock that only goes forward. */
   now(): number;
   /** Lets the process look at signals and closed pipes; long work calls it several times a second. */
   breathe(): Promise<void>;

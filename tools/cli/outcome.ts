@@ -37,6 +37,19 @@ export function describeOutcome(result: RunResult, seconds: number): string {
   return `${how}, after ${grouped(total)} instructions in ${seconds.toFixed(2)} s`;
 }
 
+/** Seconds until the tool and the image are loaded, the machine is made, the run is over. */
+export interface Times {
+  readonly load: number;
+  readonly boot: number;
+  readonly run: number;
+}
+
+/** Where the time went, for who asks with --stats. */
+export function describeTimes({ load, boot, run }: Times): string {
+  const [loading, booting, running] = [load, boot, run].map((seconds) => seconds.toFixed(2));
+  return `ring0: time: ${loading} s to load the tool and the image, ${booting} s to make the machine, ${running} s to run it\n`;
+}
+
 /** What the engine did, for who asks with --stats: `total` instructions in all. */
 export function describeEngine({ statistics }: Machine, total: number): string {
   if (statistics === null) return "ring0: engine: the interpreter alone\n";

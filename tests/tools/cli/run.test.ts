@@ -83,6 +83,16 @@ test("--json prints one object with the serial output inside", () => {
   assert.is(result.clock, result.instructions[0] + result.instructions[1]);
 });
 
+test("--stats says what the engine did and where the time went, for people and in the JSON", () => {
+  const work = program("work.ts", 'a.mov(ecx, 100000); a.label("on"); a.dec(ecx); a.jnz("on"); a.ret();');
+  const { stderr } = expect(0, "run", work, "--stats");
+  assert.match(stderr, /in compiled code/);
+  assert.match(stderr, /time: [\d.]+ s to load .*, [\d.]+ s to make the machine, [\d.]+ s to run/);
+  const { engine, times } = json(0, "run", work, "--stats") as { engine: object; times: object };
+  assert.ok("regions" in engine);
+  assert.equal(Object.keys(times), ["load", "boot", "run"]);
+});
+
 test("equal seeds give equal runs, other seeds other ones", () => {
   const hash = (seed: string) => json(0, "run", COUNTER, "--smp", "4", "--seed", seed)["hash"];
   assert.is(hash("7"), hash("7"));

@@ -4,7 +4,7 @@ import { command } from "../command.ts";
 import { CommandError, EXIT, type ExitCode } from "../exit.ts";
 import { type Host, StatusLine } from "../host.ts";
 import { machineOptions, readSetup, type Setup } from "../options.ts";
-import { describeEngine, describeOutcome, exitCodeOf } from "../outcome.ts";
+import { describeEngine, describeOutcome, describeTimes, exitCodeOf, type Times } from "../outcome.ts";
 import { KeptPort, openSerial, type SerialPort, serialOption } from "../serial.ts";
 import { readRom, readSubject } from "../subject.ts";
 import { runInTurns, totalOf } from "../turns.ts";
@@ -19,7 +19,7 @@ export const run = command({
     kernel: { type: "string", requiresArg: true, describe: "The image, named as QEMU does" },
     ...machineOptions,
     serial: { ...serialOption, default: "stdio" },
-    stats: { type: "boolean", default: false, describe: "Say what the engine did" },
+    stats: { type: "boolean", default: false, describe: "Say what the engine did, and where the time went" },
     json: { type: "boolean", default: false, describe: "Print one JSON object, the serial output inside" },
   },
   examples: [
@@ -40,18 +40,18 @@ export const run = command({
 });
 
 async function runForPeople(setup: Setup, serial: SerialPort, host: Host, stats: boolean): Promise<ExitCode> {
-  const { machine, result, seconds } = await perform(setup, serial, host, !host.out.isTerminal);
+  const { machine, result, seconds, times } = await perform(setup, serial, host, !host.out.isTerminal);
   serial.close();
   if (!serial.atLineStart && host.out.isTerminal) host.out.write("\n");
   host.err.write(`ring0: ${describeOutcome(result, seconds)}\n`);
-  if (stats) host.err.write(describeEngine(machine, totalOf(result.instructions)));
+  if (stats) host.err.write(describeEngine(machine, totalOf(result.instructions)) + describeTimes(times));
   await explainEnd(setup, machine, result, seconds, host);
   return exitCodeOf(result);
 }
 
 async function runForMachines(setup: Setup, host: Host, stats: boolean): Promise<ExitCode> {
   const serial = new KeptPort();
-  const { machine, result, seconds } = await perform(setup, serial, host, true);
+  const { machine, result, seconds, times } = await perform(setup, serial, host, true);
   const exitCode = exitCodeOf(result);
   const object = {
     reason: result.reason,
@@ -66,7 +66,7 @@ async function runForMachines(setup: Setup, host: Host, stats: boolean): Promise
     processors: setup.processors,
     memory: setup.memory,
     seed: setup.seed,
-    ...(stats && { engine: machine.statistics }),
+    ...(stats && { engine: machine.statistics, times }),
     serial: serial.text,
   };
   host.out.write(`${JSON.stringify(object)}\n`);
@@ -94,7 +94,8 @@ async function perform(
   serial: SerialPort,
   host: Host,
   withStatus: boolean,
-): Promise<{ machine: Machine; result: RunResult; seconds: number }> {
+): Promise<{ machine: Machine; result: RunResult; seconds: number; times: Times }> {
+  const load = host.now();
   const machine = setup.boot((byte) => serial.put(byte));
   const status = new StatusLine(host);
   const began = host.now();
@@ -103,5 +104,6 @@ async function perform(
     if (withStatus) status.show(() => `${(instructions / 1e6).toFixed(0)} M instructions`);
   });
   status.clear();
-  return { machine, result, seconds: host.now() - began };
+  const seconds = host.now() - began;
+  return { machine, result, seconds, times: { load, boot: began - load, run: seconds } };
 }
