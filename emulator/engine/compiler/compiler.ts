@@ -25,6 +25,7 @@ import {
   SLICE_AHEAD,
   SLICE_LEAVING,
   SLICE_MISSED,
+  SLICE_REFUSED,
   SLICES_LOCALS,
   SLICES_RUN,
   type SliceRules,
@@ -82,7 +83,7 @@ export interface CompilerStatistics {
   readonly flushes: number;
   /** Instructions run by regions. */
   readonly instructions: number;
-  /** Slices that regions ran from end to end, one after the other. */
+  /** Slices that regions ran to their ends, one after the other. */
   readonly slices: number;
   /** Ways back to the interpreter, by reason. */
   readonly exits: Readonly<Record<string, number>>;
@@ -127,7 +128,7 @@ export class Compiler {
   /** Records that are or were watched, so that all can be let go. */
   private watched: number[] = [];
   /** Everything that can be is compiled at once and entered whenever it can be, whether that pays or not. */
-  readonly isEager: boolean;
+  private readonly isEager: boolean;
   private flushes = 0;
   private instructions = 0;
   private slices = 0;
@@ -135,7 +136,7 @@ export class Compiler {
   private slicesPaused = 0;
   private slicesPause = 1;
   private readonly slicesRun = { ticks: 0, slices: 0, ahead: 0, isReady: false };
-  /** The slice that begins now stands where a PAUSE ended another, and no entry was found there. */
+  /** The slice under way begins where no entry was found, and one would be of use: others will begin there. */
   private isWanted = false;
   private readonly exits = new Array<number>(REASONS).fill(0);
 
@@ -194,7 +195,7 @@ export class Compiler {
     cache.code[p] = countHandler;
   }
 
-  /** Execution goes on at a record. Where a slice begins says nothing about the code, unless PAUSE ended the one before. */
+  /** Execution goes on at a record. Where a slice begins says nothing about the code, unless an entry is wanted there. */
   arrive(p: number, atSliceStart: boolean): void {
     if (!atSliceStart || this.isWanted || this.isEager) this.watch(p);
     this.isWanted = false;
@@ -325,7 +326,8 @@ export class Compiler {
       const next = find(eip);
       this.learn(reason, next);
       if (reason === REASON_LINK && next >= 0) this.sample(left >>> REASON_SLOT_SHIFT, eip);
-      if (reason === REASON_BUDGET && next >= 0) found = this.findSteps(eip, hasMissed);
+      const isRefused = core.i32[SLICE_REFUSED >> 2] !== 0;
+      if (reason === REASON_BUDGET && next >= 0 && !isRefused) found = this.findSteps(eip, hasMissed);
     }
     slicesRun.isReady = found === "ready";
     if (slicesRun.slices > 0 || found !== "nothing") this.slicesPause = 1;

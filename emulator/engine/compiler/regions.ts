@@ -288,6 +288,7 @@ export class Regions {
   /** A region's code in steps, made when it has been asked for often enough. */
   stepsOf(compiled: Compiled): Steps | null {
     if (compiled.steps !== null) return compiled.steps;
+    if (!this.options.exact) return null; // they would have no way out of a loop
     if (++compiled.ends < this.options.manyEnds) return null;
     if (!this.hasRoom) return null;
     const handOver = new Map([...compiled.heads].map(([eip, needed]) => [eip, Math.max(needed, SMALL_REST)]));

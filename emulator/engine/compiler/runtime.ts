@@ -40,7 +40,7 @@ export const REASON_LINK = 1;
 export const REASON_YIELD = 2;
 /** The budget may not last to the next place where it is looked at. */
 export const REASON_BUDGET = 3;
-/** A data access found no translation, or a page that needs a closer look. */
+/** A data access found no translation, or a page that needs a closer look; or something would be refused or fault. */
 export const REASON_MEMORY = 4;
 export const REASONS = 5;
 export const REASON_SLOT_SHIFT = 8;
@@ -50,10 +50,11 @@ export const REASON_MASK = 0xff;
 export const REGION_TYPE: FunctionType = { parameters: [I32, I32, I32, I32], results: [I32] };
 /** Refill: processor block, TLB, linear address, 1 for a write. */
 export const REFILL_TYPE: FunctionType = { parameters: [I32, I32, I32, I32], results: [] };
-/** Indices of the functions that a region's module imports: names "f" and "d". */
+/**
+ * Indices of the functions that a region's module imports: names "f" and "d". The latter, of REGION_TYPE, takes processor block,
+ * TLB, linear address and a 32-bit value to write there, and gives 1 if that is done.
+ */
 export const [REFILL_FUNCTION, POKE_FUNCTION] = [0, 1];
-/** Poke: processor block, TLB, linear address, 32-bit value to write there; 1 if that is done. */
-export const POKE_TYPE = REGION_TYPE;
 /** `slices`: ticks and slices there are at most; ticks used. */
 const SLICES_TYPE: FunctionType = { parameters: [I32, I32], results: [I32] };
 /** Index of `run` in the module. */

@@ -1,7 +1,7 @@
 // Slices that compiled code fills from end to end, one after the other: draws, entry, accounts, all without JavaScript.
 //
 // A PAUSE ends a slice, so where processors wait for each other slices are a handful of instructions long. What is done here is
-// what the machine's loop does between two of them, to the bit, as long as nothing but data flow happens: activity, interrupts
+// what the machine's loop does between two of them, to the bit, as long as regions do all there is to do: activity, interrupts
 // and modes stay as they are then. At anything else the way out leaves a slice that the machine's loop can go on with.
 import { IF, TF } from "../../cpu/core.ts";
 import * as L from "../../memory/layout.ts";
@@ -50,6 +50,8 @@ export const SLICE_AHEAD = WORDS + 4;
 export const SLICE_LEAVING = WORDS + 8;
 /** Not 0: the next processor stands where no entry is known, nor code in steps. */
 export const SLICE_MISSED = WORDS + 12;
+/** Not 0: code in steps went over to a region at once, and that needs more than is left of the budget. Only others get on. */
+export const SLICE_REFUSED = WORDS + 16;
 
 const [TICKS, SLICES] = [0, 1];
 const [BLOCK, TLB, EIP, ENTRY, BUDGET, REST, LEFT] = [2, 3, 4, 5, 6, 7, 8];
@@ -75,7 +77,7 @@ class SliceEmitter {
 
   whole(): Code {
     const { code } = this;
-    for (const word of [SLICES_RUN, SLICE_AHEAD, SLICE_LEAVING, SLICE_MISSED]) this.storeConst(word, 0);
+    for (const word of [SLICES_RUN, SLICE_AHEAD, SLICE_LEAVING, SLICE_MISSED, SLICE_REFUSED]) this.storeConst(word, 0);
     code.get(TICKS);
     code.set(GIVEN);
     code.get(SLICES);
@@ -482,12 +484,14 @@ class SliceEmitter {
     code.const(REASON_BUDGET);
     code.op(OP.i32_ne);
     code.op(OP.i32_or);
-    // Steps that went over to a region at once, which needs more than there is: the interpreter will do.
+    code.brIf(out);
     code.get(REST);
     code.get(STEPPED);
     code.op(OP.i32_eq);
-    code.op(OP.i32_or);
-    code.brIf(out);
+    code.if();
+    this.storeConst(SLICE_REFUSED, 1);
+    code.br(out);
+    code.end();
     code.get(REST);
     code.set(STEPPED);
     code.get(BLOCK);

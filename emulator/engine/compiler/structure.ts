@@ -24,7 +24,7 @@ export interface Structure {
   readonly needed: readonly number[];
 }
 
-/** Ways without a look at the budget are not much longer than this, so that the end of a slice is not left to the interpreter. */
+/** Ways without a look at the budget are not much longer than this, so that not much of a slice is left to steps. */
 const LONGEST_WAY = 64;
 
 export function structure(region: Region): Structure {

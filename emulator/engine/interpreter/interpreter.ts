@@ -261,8 +261,8 @@ export class Interpreter {
   }
 
   /**
-   * The last slice ended in PAUSE: runs those that follow as `Compiler.runSlices` does, whole and without a look at each. Null
-   * where nobody can. The processor whose slice it is then is the current one.
+   * Goes on with the slice under way and those that follow as `Compiler.runSlices` does, without a look at each. Null where nobody
+   * can. The processor whose slice it is then is the current one.
    */
   runSlices(ticks: number, slices: number): SlicesRun | null {
     const { core, compiler, known } = this;

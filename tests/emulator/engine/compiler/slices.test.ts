@@ -1,7 +1,7 @@
 // Slices that regions run from end to end: the schedule is the machine's own, whoever keeps it.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { data, dword, eax, ebx, ecx, edx, link, proc } from "#asm";
+import { cr3, data, dword, eax, ebx, ecx, edx, esi, link, proc } from "#asm";
 import { type Engine, Machine, type MachineOptions, type RunLimits } from "#emulator";
 import queuedLock from "../../../../tools/programs/queued-lock.ts";
 import { BUSY_MEMORY, busy } from "../../guests/busy.ts";
@@ -66,6 +66,36 @@ const longWork = link(
   { start: "all" },
 );
 
+/**
+ * Two regions of the same loop: in one its middle can be entered, so that its head needs less of a budget than in the other,
+ * which is the one that is entered there.
+ */
+const twoRegions = link(
+  proc("main", (a) => {
+    a.mov(ecx, 1);
+    a.call("middle");
+    a.mov(ecx, 400);
+    a.call("loop");
+    a.mov(eax, cr3);
+    a.mov(cr3, eax);
+    a.mov(esi, 20);
+    a.label("again");
+    a.mov(ecx, 100);
+    a.call("loop");
+    a.dec(esi);
+    a.jnz("again");
+    a.hlt();
+    a.label("loop");
+    for (let i = 0; i < 30; i++) a.inc(eax);
+    a.label("middle");
+    for (let i = 0; i < 200; i++) a.add(ebx, eax);
+    a.dec(ecx);
+    a.jnz("loop");
+    a.ret();
+  }),
+  { start: "all" },
+);
+
 type Guest = readonly [name: string, boot: (options: MachineOptions) => Machine];
 
 const guests: readonly Guest[] = [
@@ -76,6 +106,10 @@ const guests: readonly Guest[] = [
     ],
   ),
   ["long work on 4", (options) => Machine.boot(longWork, { memory: BUSY_MEMORY, processors: 4, ...options })],
+  [
+    "one loop in two regions",
+    (options) => Machine.boot(twoRegions, { memory: BUSY_MEMORY, processors: 3, ...options }),
+  ],
   ["timers and messages on 4", (options) => Machine.boot(busy, { memory: BUSY_MEMORY, processors: 4, ...options })],
   [
     "queued lock on 3",
