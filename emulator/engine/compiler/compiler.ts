@@ -407,8 +407,8 @@ export class Compiler {
     this.watch(p + F.STRIDE);
     const count = (this.misses.get(eip) ?? 0) + 1;
     this.misses.set(eip, count);
-    if (count !== (this.isEager ? 2 : MANY_MISSES)) return;
-    this.regions.refilled.add(eip);
+    if (count === (this.isEager ? 2 : MANY_MISSES)) this.regions.refilled.add(eip);
+    if (count !== MANY_MISSES) return;
     for (const compiled of this.regions.inPage(host.currentPage())) {
       if (compiled.key !== host.core.g[G_KEY] || !compiled.places.has(eip)) continue;
       this.compileAgain(compiled);
