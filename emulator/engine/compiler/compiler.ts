@@ -130,6 +130,8 @@ export class Compiler {
   /** Everything that can be is compiled at once and entered whenever it can be, whether that pays or not. */
   private readonly isEager: boolean;
   private flushes = 0;
+  /** Since decoded code went for another reason. */
+  private recentFlushes = 0;
   private instructions = 0;
   private slices = 0;
   /** How often to do without `runSlices` yet, and how often after its next failure. */
@@ -215,8 +217,10 @@ export class Compiler {
   }
 
   private backOff(): number {
-    if (this.options.everywhere) return 0;
-    return Math.min(this.regions.invalidations.get(this.host.currentPage()) ?? 0, BACK_OFF_LIMIT);
+    // An eager engine on code that fills the table again and again would do nothing else for minutes.
+    const thrashing = this.isEager ? Math.min(this.recentFlushes, BACK_OFF_LIMIT) : 0;
+    if (this.options.everywhere) return thrashing;
+    return Math.min((this.regions.invalidations.get(this.host.currentPage()) ?? 0) + thrashing, BACK_OFF_LIMIT);
   }
 
   /** The counting handler. */
@@ -447,13 +451,15 @@ export class Compiler {
     this.misses.clear();
     this.gain.fill(0);
     this.watched = [];
+    this.recentFlushes = 0;
   }
 
   private flush(): void {
     this.flushes++;
     this.letGo();
-    const { watched } = this;
+    const { watched, recentFlushes } = this;
     this.clear();
+    this.recentFlushes = recentFlushes + 1;
     this.watched = watched;
     this.resume();
   }
