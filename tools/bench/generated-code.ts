@@ -5,7 +5,7 @@ import { Machine } from "#emulator";
 const SLOT = 64;
 const SLOTS = 16_384;
 /** Calls of a routine before the next is written: enough for it to become hot. */
-const CALLS = 8;
+const CALLS = 20;
 /** mov eax, N; mov ecx, 200; imul eax, eax, N; add eax, N; dec ecx; jnz to the imul; ret: with new numbers each time. */
 const TEMPLATE = [
   0xb8, 0, 0, 0, 0, 0xb9, 200, 0, 0, 0, 0x69, 0xc0, 0, 0, 0, 0, 0x05, 0, 0, 0, 0, 0x49, 0x75, 0xf2, 0xc3,
