@@ -42,6 +42,7 @@ const MOST_FILLED = 256;
 
 /** Told of every change to RAM while G_OBSERVED is set, before it happens: word index in the memory, old value. */
 export type Journal = (wordIndex: number, old: number) => void;
+
 /** Word index of what the first processor's supervisor reads know of devices, and distance to what user reads do. */
 const FIRST_DEVICE = (L.TLB_BASE + L.TLB_READ_SUPERVISOR * L.TLB_BYTES + L.TLB_DEVICE) / 4;
 const DEVICE_OF_USER = ((L.TLB_READ_USER - L.TLB_READ_SUPERVISOR) * L.TLB_BYTES) / 4;

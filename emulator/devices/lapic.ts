@@ -82,7 +82,12 @@ export const INTERRUPT_WORDS = {
  * The TPR as a word of a processor's block, in which a write of `mask`'s bits does all that a write to the register at `offset`
  * of the APIC's page does, as long as the word `quiet` is 0.
  */
-export const TASK_PRIORITY = { offset: APIC_TPR, word: R_APIC + TPR, mask: 0xff, quiet: R_APIC + IRR_SUMMARY } as const;
+export const TASK_PRIORITY = {
+  offset: APIC_TPR,
+  word: INTERRUPT_WORDS.taskPriority,
+  mask: 0xff,
+  quiet: INTERRUPT_WORDS.summary,
+} as const;
 
 // Delivery modes (10.5.1, 10.6.1, and the I/O APIC's redirection entries).
 export const DELIVER_FIXED = 0;

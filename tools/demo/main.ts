@@ -4,6 +4,7 @@ import { type BootOptions, Machine } from "#emulator";
 import { explore, replay } from "#explore";
 import { firmwareRom } from "#firmware";
 import { linkKernel } from "#kernel";
+import { grouped } from "../cli/grouped.ts";
 import { verdictText } from "../cli/verdict.ts";
 import queuedLock from "../programs/queued-lock.ts";
 import { mutantsOf, scenarioByName } from "../scenarios/index.ts";
@@ -45,7 +46,7 @@ function run(image: Parameters<typeof Machine.boot>[0], options: BootOptions): s
   const seconds = (performance.now() - began) / 1000;
   say(indented(serial.replaceAll("\r", "")));
   const total = instructions.reduce((sum, count) => sum + count, 0);
-  say(`  ${total.toLocaleString("en")} instructions in ${seconds.toFixed(2)} s, machine hash ${machine.hash()}\n`);
+  say(`  ${grouped(total)} instructions in ${seconds.toFixed(2)} s, machine hash ${machine.hash()}\n`);
   return reason === "guest exit" && guestExit === 0 ? serial : "";
 }
 
@@ -85,7 +86,7 @@ const results = [
   part(1, `A kernel from the reset vector on, its locks and DPCs on ${PROCESSORS} processors`, runKernel),
   part(
     2,
-    `A queued spin lock on ${PROCESSORS} processors, ${ROUNDS.toLocaleString("en")} acquisitions each`,
+    `A queued spin lock on ${PROCESSORS} processors, ${grouped(ROUNDS)} acquisitions each`,
     runProgram,
   ),
   part(3, "The same routines on every schedule of 2 processors x 2 acquisitions", () => prove("queued-lock", 2)),
