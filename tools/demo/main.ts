@@ -84,11 +84,7 @@ function breakIt(): boolean {
 const mistake = mutantsOf("queued-lock").get(MUTANT);
 const results = [
   part(1, `A kernel from the reset vector on, its locks and DPCs on ${PROCESSORS} processors`, runKernel),
-  part(
-    2,
-    `A queued spin lock on ${PROCESSORS} processors, ${grouped(ROUNDS)} acquisitions each`,
-    runProgram,
-  ),
+  part(2, `A queued spin lock on ${PROCESSORS} processors, ${grouped(ROUNDS)} acquisitions each`, runProgram),
   part(3, "The same routines on every schedule of 2 processors x 2 acquisitions", () => prove("queued-lock", 2)),
   part(4, "From PASSIVE_LEVEL, with a clock interrupt and its DPC anywhere on each processor", () =>
     prove("raising-queued-lock", 1),
