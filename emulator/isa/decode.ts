@@ -49,39 +49,49 @@ function place(form: Form): void {
   const trailer = codes.length === 2 ? enterTrailers : (codes[0] ?? 0);
   trailerOf[form.id] = trailer;
   const kind = form.modrm === "none" ? withoutModRM : ignoresMod(form) ? withRegisters : withModRM;
-  const keys = keysOf(form);
   const last = form.plusRegister ? form.opcode + 7 : form.opcode;
   for (let opcode = form.opcode; opcode <= last; opcode++) {
     const at = (form.map - 1) * 256 + opcode;
     opcodeKind[at] = kind;
-    for (const operand32 of sizesOf(form.operandSize)) groupTrailer[at * 2 + operand32] = trailer;
-    for (const key of keys) formIds[at * 192 + key] = form.id;
+    for (const operand32 of sizesOf(form.operandSize)) {
+      groupTrailer[at * 2 + operand32] = trailer;
+      for (const address32 of sizesOf(form.addressSize))
+        for (const prefix of prefixesOf(form))
+          placeModRM(form, (((at * 2 + operand32) * 2 + address32) * 3 + prefix) * 16);
+    }
+  }
+}
+
+/** Under one opcode, one pair of sizes and one of F2/F3: the values of (mod = 3, reg) that a form answers to. */
+function placeModRM(form: Form, at: number): void {
+  const { modrm, id } = form;
+  const all = modrm === "none" || ignoresMod(form);
+  const first = all || form.rmMemory ? 0 : 8;
+  const end = all || form.rmRegister ? 16 : 8;
+  if (modrm === "none" || (modrm === "/r" && !isChoosy(form))) {
+    formIds.fill(id, at + first, at + end);
+    return;
+  }
+  for (let reg = 0; reg < 8; reg++) {
+    if (modrm === "/r" ? !registerExists(form, reg) : reg !== modrm) continue;
+    for (let mod = first; mod < end; mod += 8) formIds[at + mod + reg] = id;
   }
 }
 
 const [none, either] = [[0], [0, 1]] as const;
 const anyPrefix = [0, 1, 2] as const;
-const eight = [0, 1, 2, 3, 4, 5, 6, 7] as const;
 
 /** Sizes a form is for, as 0 (16 bits) and 1 (32 bits). */
 const sizesOf = (size: 0 | 16 | 32): readonly number[] => (size === 0 ? either : size === 32 ? [1] : none);
 
-/** The combinations of sizes, F2/F3 and ModR/M that a form answers to. */
-function keysOf(form: Form): number[] {
-  const { modrm } = form;
-  const prefixes =
-    form.mandatory !== 0 ? [form.mandatory === 0xf2 ? 1 : 2] : form.modrmByte !== NONE ? none : anyPrefix;
-  const all = modrm === "none" || ignoresMod(form);
-  const mods = all || (form.rmRegister && form.rmMemory) ? either : form.rmRegister ? [1] : none;
-  const regs = modrm === "none" ? eight : (modrm === "/r" ? eight : [modrm]).filter((reg) => registerExists(form, reg));
-  const keys: number[] = [];
-  for (const operand32 of sizesOf(form.operandSize))
-    for (const address32 of sizesOf(form.addressSize))
-      for (const prefix of prefixes)
-        for (const mod of mods)
-          for (const reg of regs) keys.push((((operand32 * 2 + address32) * 3 + prefix) << 4) | (mod << 3) | reg);
-  return keys;
+/** What of F2 and F3 a form is for: 0 for neither. */
+function prefixesOf({ mandatory, modrmByte }: Form): readonly number[] {
+  if (mandatory !== 0) return [mandatory === 0xf2 ? 1 : 2];
+  return modrmByte !== NONE ? none : anyPrefix;
 }
+
+/** Not every register of the kind exists. */
+const isChoosy = ({ operands }: Form): boolean => operands.includes("Sreg") || operands.includes("CR");
 
 /** Six segment registers, CS never a destination; control registers 0, 2, 3, 4; all eight debug registers (DR4 is DR6). */
 function registerExists({ operands }: Form, reg: number): boolean {

@@ -62,19 +62,23 @@ export interface EmittedRegion {
   readonly heads: ReadonlyMap<number, number>;
 }
 
+/** What REFILL_FUNCTION and POKE_FUNCTION call. */
+const HELPERS = [
+  { name: "f", type: 1 },
+  { name: "d", type: 0 },
+] as const;
+
 /** The module of one region: exports the function `r`. */
 export function emitRegion(region: Region, options: EmitOptions): EmittedRegion {
   const shape = structure(region);
   const emitter = new RegionEmitter(region, shape, options);
-  const { code, temporaries } = emitter.run();
+  const { code, temporaries, callsHelpers } = emitter.run();
   const locals = [[WIDE_LOCALS, I64] as const, [FIRST_TEMPORARY - REGISTER + temporaries, I32] as const];
   const bytes = moduleBytes(
     {
       types: [REGION_TYPE, REFILL_TYPE],
-      importedFunctions: [
-        { name: "f", type: 1 },
-        { name: "d", type: 0 },
-      ],
+      // V8 compiles a wrapper for each imported function with each module, used or not.
+      importedFunctions: callsHelpers ? HELPERS : [],
       functions: [{ type: 0, locals, code, exported: "r" }],
     },
     options.pages,
@@ -101,6 +105,7 @@ class RegionEmitter implements Surroundings {
   private readonly loopDepth: number[] = [];
   private readonly blockDepth: number[] = [];
   private temporaries = 0;
+  private callsHelpers = false;
   // Where the emission stands: what is known of the flags, instructions done but not counted yet, the one under way.
   private flags: FlagState = UNKNOWN_FLAGS;
   private uncounted = 0;
@@ -113,7 +118,7 @@ class RegionEmitter implements Surroundings {
     this.key = options.key;
   }
 
-  run(): { code: Code; temporaries: number } {
+  run(): { code: Code; temporaries: number; callsHelpers: boolean } {
     const { code } = this;
     this.enter();
     code.block();
@@ -123,7 +128,7 @@ class RegionEmitter implements Surroundings {
     code.op(OP.unreachable);
     code.end();
     this.exit();
-    return { code, temporaries: this.temporaries };
+    return { code, temporaries: this.temporaries, callsHelpers: this.callsHelpers };
   }
 
   // --- the processor's state, in and out ---
@@ -343,7 +348,9 @@ class RegionEmitter implements Surroundings {
   }
 
   refills(): boolean {
-    return this.options.refilled.has(this.eip);
+    const isRefilled = this.options.refilled.has(this.eip);
+    this.callsHelpers ||= isRefilled;
+    return isRefilled;
   }
 
   // --- blocks ---

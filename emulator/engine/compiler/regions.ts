@@ -56,7 +56,7 @@ export interface RegionOptions {
   readonly everywhere: boolean;
   /** False: budgets are not kept to. */
   readonly exact: boolean;
-  /** Slices that begin or end within a region before that is compiled in steps too. */
+  /** Slices that begin or end within a region, for each of its instructions, before that is compiled in steps too. */
   readonly manyEnds: number;
   /** Imports of a region's module. */
   readonly imports: WebAssembly.Imports;
@@ -289,7 +289,7 @@ export class Regions {
   stepsOf(compiled: Compiled): Steps | null {
     if (compiled.steps !== null) return compiled.steps;
     if (!this.options.exact) return null; // they would have no way out of a loop
-    if (++compiled.ends < this.options.manyEnds) return null;
+    if (++compiled.ends < this.options.manyEnds * compiled.region.instructions) return null;
     if (!this.hasRoom) return null;
     const handOver = new Map([...compiled.heads].map(([eip, needed]) => [eip, Math.max(needed, SMALL_REST)]));
     const { slot, targets, bytes } = this.install(inSteps(compiled.region), compiled.key, handOver);
