@@ -36,7 +36,7 @@ const LAYERS: readonly (readonly [folder: string, layers: readonly string[], pac
   ["tools/bench", ["#asm", "#emulator", "#kernel", "tools/programs"], ["node:"]],
   ["tools/cli", ANYTHING, ["node:", "pino", "tsx", "yargs"]],
   ["tools/demo", ANYTHING, ["node:"]],
-  ["tools/build", ANYTHING, ["node:", "typescript"]],
+  ["tools/build", ANYTHING, ["node:", "esbuild", "typescript"]],
   ["tests", ANYTHING, ["node:", "typescript", "uvu", "ring0"]],
 ];
 

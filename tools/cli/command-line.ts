@@ -8,6 +8,7 @@ import type { Host } from "./host.ts";
 import { LOG_LEVELS, type LogLevel, openLog } from "./log.ts";
 import { readPlainly } from "./plain.ts";
 import { didYouMean } from "./suggest.ts";
+import { isFile } from "./words.ts";
 
 /** The commands by name. Only the one that is meant is loaded: the kernel and the explorer take longer than a short run. */
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -50,8 +51,7 @@ function withCommand(words: readonly string[]): string[] {
   if (["--help", "-h", "help", "--version"].includes(first))
     return [first === "help" || first === "-h" ? "--help" : first];
   if (Object.hasOwn(commands, first)) return [...words];
-  const isPath = first.includes("/") || first.includes(".") || existsSync(first);
-  return first.startsWith("-") || isPath ? ["run", ...words] : [...words];
+  return first.startsWith("-") || isFile(first) || existsSync(first) ? ["run", ...words] : [...words];
 }
 
 async function perform(words: readonly string[], host: Host): Promise<ExitCode> {

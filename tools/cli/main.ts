@@ -1,6 +1,10 @@
 #!/usr/bin/env node
 // The command `ring0`: hands its words to the command line and its streams to the command.
-import { runCommandLine } from "./command-line.ts";
-import { processHost } from "./host.ts";
+import { lowerBackgroundThreads } from "./background.ts";
+import { isForPrepared, readPrepared } from "./prepared.ts";
 
-process.exitCode = await runCommandLine(process.argv.slice(2), processHost());
+const words = process.argv.slice(2);
+const isPrepared = isForPrepared(words);
+if (isPrepared) lowerBackgroundThreads();
+const { runCommandLine, processHost } = (isPrepared && readPrepared()?.run()) || (await import("./whole.ts"));
+process.exitCode = await runCommandLine(words, processHost());

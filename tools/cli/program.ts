@@ -5,11 +5,6 @@ import { pathToFileURL } from "node:url";
 import type { Image } from "#asm";
 import { CommandError } from "./exit.ts";
 
-/** Whether a file name is that of a program rather than of an image. */
-export function isProgram(file: string): boolean {
-  return /\.[cm]?[jt]s$/.test(file);
-}
-
 /** Whoever runs this file's source reads TypeScript already. */
 const isSource = import.meta.url.endsWith(".ts");
 /** Where this package's own code is, as stacks name it. */

@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import type { Image } from "#asm";
 import { CommandError } from "./exit.ts";
-import { importProgram, isProgram } from "./program.ts";
+import { importProgram } from "./program.ts";
+import { isProgram } from "./words.ts";
 
 export interface Subject {
   /** How messages call it: as the user did. */

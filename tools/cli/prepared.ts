@@ -1,0 +1,65 @@
+// The quick form of the command: its modules as one script, with the code that V8 made of them when the package was built.
+//
+// To load a hundred modules takes longer than to boot a small kernel. `npm run build` writes the form (tools/build/prepare.ts); without it
+// everything works, a tenth of a second later.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { Script } from "node:vm";
+import { isFile, isProgram } from "./words.ts";
+
+type Whole = typeof import("./whole.ts");
+
+/** The form's place beside `dist/`'s modules, whose imports it shares. */
+export const PREPARED = new URL("./whole.prepared", import.meta.url);
+
+/** The script, and how to run it. */
+export interface Prepared {
+  readonly script: Script;
+  /** V8 took the code that came with it. Another V8, or one with other flags, compiles the script anew. */
+  readonly isQuick: boolean;
+  run(): Whole;
+}
+
+/**
+ * The words ask to run an image. A program imports the package's modules itself and they must be the same as the command's; other
+ * commands run for longer than they load.
+ */
+export function isForPrepared(words: readonly string[]): boolean {
+  const [first = ""] = words;
+  return (first === "run" || isFile(first)) && !words.some(isProgram);
+}
+
+/** The quick form, or undefined where it has not been built. */
+export function readPrepared(): Prepared | undefined {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(PREPARED);
+  } catch {
+    return undefined;
+  }
+  const end = 4 + bytes.readUInt32LE(0);
+  return prepare(bytes.toString("latin1", 4, end), bytes.subarray(end));
+}
+
+/** The form as a file: the length of the text, the text (ASCII), V8's code. */
+export function preparedBytes(text: string, code: Uint8Array): Uint8Array {
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(text.length);
+  return Buffer.concat([length, Buffer.from(text, "latin1"), code]);
+}
+
+/** A CommonJS module's text as a script. Its `require` finds what `whole.js` would; `import()` it must not have. */
+export function prepare(text: string, code?: Buffer): Prepared {
+  const url = new URL("./whole.js", PREPARED);
+  const source = `(function (exports, module, require, __url) {${text}\n})`;
+  const script = new Script(source, { filename: url.href, cachedData: code });
+  return {
+    script,
+    isQuick: code !== undefined && script.cachedDataRejected === false,
+    run() {
+      const module = { exports: {} };
+      script.runInThisContext()(module.exports, module, createRequire(url), url.href);
+      return module.exports as Whole;
+    },
+  };
+}
