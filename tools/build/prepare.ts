@@ -7,16 +7,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { linkKernel } from "#kernel";
-import type { Prepared } from "../cli/prepared.ts";
+import { processHost } from "../cli/host.ts";
+import { type Prepared, prepare, preparedBytes } from "../cli/prepared.ts";
+import { withConstantsAgain } from "./bundled.ts";
 
 const CLI = new URL("../../dist/tools/cli/", import.meta.url);
-/** The built one: V8's code knows the script by its place. */
-const { prepare, preparedBytes }: typeof import("../cli/prepared.ts") = await import(new URL("prepared.js", CLI).href);
 
-/** The command's modules as the text of one CommonJS module. Packages, and commands that are not `run`, stay outside. */
+/** The command's modules as the text of one CommonJS module. Packages stay outside. */
 async function bundle(): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("whole.js", CLI))],
+    entryPoints: [fileURLToPath(new URL("quick.js", CLI))],
     bundle: true,
     write: false,
     platform: "node",
@@ -24,14 +24,12 @@ async function bundle(): Promise<string> {
     format: "cjs",
     charset: "ascii",
     supported: { "dynamic-import": false }, // V8 forgets what a script with cached code may import
-    external: ["yargs", "pino", "tsx", ...others.map((name) => `./commands/${name}.js`)],
+    external: ["yargs", "pino", "tsx"],
     define: { "import.meta.url": "__url" },
     logLevel: "warning",
   });
-  return outputFiles[0].text;
+  return withConstantsAgain(outputFiles[0].text);
 }
-
-const others = ["trace", "explore", "replay", "asm", "disasm", "info", "bench"];
 
 /** Runs the kernel's workload, and says nothing of it. */
 async function warmUp({ run }: Prepared): Promise<void> {
@@ -39,10 +37,9 @@ async function warmUp({ run }: Prepared): Promise<void> {
   try {
     const image = join(folder, "kernel.elf");
     writeFileSync(image, linkKernel().elf());
-    const { runCommandLine, processHost } = run();
     const quiet = { write: () => {}, isTerminal: false };
     const words = ["run", image, "--smp", "4", "--append", "workload"];
-    const exitCode = await runCommandLine(words, { ...processHost(), out: quiet, err: quiet });
+    const exitCode = await run().runWords(words, { ...processHost(), out: quiet, err: quiet });
     if (exitCode !== 0) throw new Error(`prepare: the kernel's workload ended with ${exitCode}; 0 would do`);
   } finally {
     rmSync(folder, { recursive: true });
@@ -52,4 +49,4 @@ async function warmUp({ run }: Prepared): Promise<void> {
 const text = await bundle();
 const prepared = prepare(text);
 await warmUp(prepared);
-writeFileSync(new URL("whole.prepared", CLI), preparedBytes(text, prepared.script.createCachedData()));
+writeFileSync(new URL("quick.prepared", CLI), preparedBytes(text, prepared.script.createCachedData()));

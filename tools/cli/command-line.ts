@@ -3,24 +3,13 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Argv } from "yargs";
 import { type Command, spelling } from "./command.ts";
+import type { Commands } from "./commands.ts";
 import { CommandError, EXIT, type ExitCode } from "./exit.ts";
 import type { Host } from "./host.ts";
 import { LOG_LEVELS, type LogLevel, openLog } from "./log.ts";
 import { readPlainly } from "./plain.ts";
 import { didYouMean } from "./suggest.ts";
 import { isFile } from "./words.ts";
-
-/** The commands by name. Only the one that is meant is loaded: the kernel and the explorer take longer than a short run. */
-export const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  run: async () => (await import("./commands/run.ts")).run,
-  trace: async () => (await import("./commands/trace.ts")).trace,
-  explore: async () => (await import("./commands/explore.ts")).explore,
-  replay: async () => (await import("./commands/replay.ts")).replay,
-  asm: async () => (await import("./commands/asm.ts")).asm,
-  disasm: async () => (await import("./commands/disasm.ts")).disasm,
-  info: async () => (await import("./commands/info.ts")).info,
-  bench: async () => (await import("./commands/bench.ts")).bench,
-};
 
 /** Options that every command has, beside help and version. */
 const common = {
@@ -36,16 +25,16 @@ const COMMON = [...Object.keys(common), "help", "version"];
 const { version } = createRequire(import.meta.url)("ring0/package.json") as { version: string };
 
 /** Runs what the words say; gives the exit code. Messages go to the host's streams, never to the process's own. */
-export async function runCommandLine(words: readonly string[], host: Host): Promise<ExitCode> {
+export async function runCommandLine(words: readonly string[], host: Host, commands: Commands): Promise<ExitCode> {
   try {
-    return await perform(withCommand(words), host);
+    return await perform(withCommand(words, commands), host, commands);
   } catch (error) {
     return report(error, host);
   }
 }
 
 /** A bare image path, or options alone, mean `run`. */
-function withCommand(words: readonly string[]): string[] {
+function withCommand(words: readonly string[], commands: Commands): string[] {
   const [first] = words;
   if (first === undefined) return ["--help"];
   if (["--help", "-h", "help", "--version"].includes(first))
@@ -54,9 +43,9 @@ function withCommand(words: readonly string[]): string[] {
   return first.startsWith("-") || isFile(first) || existsSync(first) ? ["run", ...words] : [...words];
 }
 
-async function perform(words: readonly string[], host: Host): Promise<ExitCode> {
+async function perform(words: readonly string[], host: Host, commands: Commands): Promise<ExitCode> {
   const load = commands[words[0] as string];
-  return load ? performCommand(await load(), words, host) : performNone(words, host);
+  return load ? performCommand(await load(), words, host) : performNone(words, host, commands);
 }
 
 async function performCommand(one: Command, words: readonly string[], host: Host): Promise<ExitCode> {
@@ -78,7 +67,7 @@ export async function readWithYargs(
   host: Host,
 ): Promise<Record<string, unknown> | undefined> {
   let found: Record<string, unknown> | undefined;
-  const parser = (await parserFor(words, one)).command(
+  const parser = (await parserFor(`ring0 ${one.name}`, (message) => explain(message, words, one))).command(
     one.usage.replace(one.name, "$0"),
     one.summary,
     (y) => one.describe(y),
@@ -91,8 +80,8 @@ export async function readWithYargs(
 }
 
 /** No command: help, the version, or a word that means nothing. */
-async function performNone(words: readonly string[], host: Host): Promise<ExitCode> {
-  let parser = (await parserFor(words))
+async function performNone(words: readonly string[], host: Host, commands: Commands): Promise<ExitCode> {
+  let parser = (await parserFor("ring0", (message) => explainNone(message, words, commands)))
     .usage(
       "ring0 COMMAND\n\nA multicore IA-32 PC that runs the same way every time, and a test bench for lock code.\n" +
         "A bare image means run: ring0 kernel.elf",
@@ -106,11 +95,11 @@ async function performNone(words: readonly string[], host: Host): Promise<ExitCo
   return EXIT.ok;
 }
 
-/** What all command lines have in common. */
-async function parserFor(words: readonly string[], one?: Command): Promise<Argv> {
+/** What all command lines have in common; `explain` says what yargs found wrong. */
+async function parserFor(name: string, explain: (message: string) => string): Promise<Argv> {
   const { default: yargs } = await import("yargs");
   return yargs()
-    .scriptName(one ? `ring0 ${one.name}` : "ring0")
+    .scriptName(name)
     .parserConfiguration({ "camel-case-expansion": false, "greedy-arrays": false })
     .version(version)
     .alias("help", "h")
@@ -125,7 +114,7 @@ async function parserFor(words: readonly string[], one?: Command): Promise<Argv>
     .fail((message, error) => {
       throw error && error.name !== "YError"
         ? error
-        : new CommandError(explain(message ?? error?.message, words, one).replace(/\s*\n\s*/g, " "));
+        : new CommandError(explain(message ?? error?.message).replace(/\s*\n\s*/g, " "));
     });
 }
 
@@ -135,23 +124,32 @@ async function parse(parser: Argv, words: readonly string[], host: Host): Promis
   });
 }
 
-/** What yargs found wrong, with the word that was probably meant. */
-function explain(message: string, words: readonly string[], command?: Command): string {
-  const unknown = /^Unknown (arguments?|commands?): (.*)$/.exec(message);
+/** The words that yargs does not know, or undefined where it complains of something else. */
+function unknownWords(message: string): string[] | undefined {
+  return /^Unknown (?:arguments?|commands?): (.*)$/.exec(message)?.[1]?.split(", ");
+}
+
+/** No such command: the one that was probably meant. */
+function explainNone(message: string, [word]: readonly string[], commands: Commands): string {
+  const unknown = unknownWords(message);
   if (!unknown) return message;
-  const all = (unknown[2] as string).split(", ");
-  const word = (command ? all.find((one) => one !== words[0]) : words[0]) ?? (all[0] as string);
-  if (!command) {
-    const names = Object.keys(commands);
-    return `no command "${word}"${didYouMean(word, names) || `; there are ${names.join(", ")}, and a bare image means run`}`;
-  }
+  const names = Object.keys(commands);
+  const found = word ?? unknown[0] ?? "";
+  return `no command "${found}"${didYouMean(found, names) || `; there are ${names.join(", ")}, and a bare image means run`}`;
+}
+
+/** What yargs found wrong with a command's words, with the one that was probably meant. */
+function explain(message: string, words: readonly string[], { name, usage, optionNames }: Command): string {
+  const unknown = unknownWords(message);
+  if (!unknown) return message;
+  const word = unknown.find((one) => one !== words[0]) ?? (unknown[0] as string);
   const isOption = words.some((given) => given.startsWith(`-${word}`) || given.startsWith(`--${word}`));
-  if (!isOption) return `${command.name}: "${word}" is one word too many; ring0 ${command.usage} would do`;
-  const spellings = [...command.optionNames, ...COMMON].map(spelling);
+  if (!isOption) return `${name}: "${word}" is one word too many; ring0 ${usage} would do`;
+  const spellings = [...optionNames, ...COMMON].map(spelling);
   const long = words.map((given) => `-${given}`).find((given) => spellings.includes(given)); // `-smp 4`, as QEMU has it
-  if (long) return `${command.name}: no option ${long.slice(1)}; did you mean "${long}"?`;
+  if (long) return `${name}: no option ${long.slice(1)}; did you mean "${long}"?`;
   const hint = word.length === 1 ? "" : didYouMean(spelling(word), spellings);
-  return `${command.name}: no option ${spelling(word)}${hint || `; ring0 ${command.name} --help lists them`}`;
+  return `${name}: no option ${spelling(word)}${hint || `; ring0 ${name} --help lists them`}`;
 }
 
 /** Errors of the user are one line; what is left is our bug, with its trace. */

@@ -6,5 +6,5 @@ import { isForPrepared, readPrepared } from "./prepared.ts";
 const words = process.argv.slice(2);
 const isPrepared = isForPrepared(words);
 if (isPrepared) lowerBackgroundThreads();
-const { runCommandLine, processHost } = (isPrepared && readPrepared()?.run()) || (await import("./whole.ts"));
-process.exitCode = await runCommandLine(words, processHost());
+const { runWords } = (isPrepared && readPrepared()?.run()) || (await import("./whole.ts"));
+process.exitCode = await runWords(words);

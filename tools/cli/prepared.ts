@@ -7,17 +7,20 @@ import { createRequire } from "node:module";
 import { Script } from "node:vm";
 import { isFile, isProgram } from "./words.ts";
 
-type Whole = typeof import("./whole.ts");
+type Quick = typeof import("./quick.ts");
 
 /** The form's place beside `dist/`'s modules, whose imports it shares. */
-export const PREPARED = new URL("./whole.prepared", import.meta.url);
+export const PREPARED = new URL("./quick.prepared", import.meta.url);
+
+/** What stacks call the script: V8's code has the name in it, so it is the same wherever the package lies. */
+const NAME = "ring0/dist/tools/cli/quick.js";
 
 /** The script, and how to run it. */
 export interface Prepared {
   readonly script: Script;
   /** V8 took the code that came with it. Another V8, or one with other flags, compiles the script anew. */
   readonly isQuick: boolean;
-  run(): Whole;
+  run(): Quick;
 }
 
 /**
@@ -48,18 +51,18 @@ export function preparedBytes(text: string, code: Uint8Array): Uint8Array {
   return Buffer.concat([length, Buffer.from(text, "latin1"), code]);
 }
 
-/** A CommonJS module's text as a script. Its `require` finds what `whole.js` would; `import()` it must not have. */
+/** A CommonJS module's text as a script. Its `require` finds what `quick.js` would; `import()` it must not have. */
 export function prepare(text: string, code?: Buffer): Prepared {
-  const url = new URL("./whole.js", PREPARED);
+  const url = new URL("./quick.js", PREPARED);
   const source = `(function (exports, module, require, __url) {${text}\n})`;
-  const script = new Script(source, { filename: url.href, cachedData: code });
+  const script = new Script(source, { filename: NAME, cachedData: code });
   return {
     script,
     isQuick: code !== undefined && script.cachedDataRejected === false,
     run() {
       const module = { exports: {} };
       script.runInThisContext()(module.exports, module, createRequire(url), url.href);
-      return module.exports as Whole;
+      return module.exports as Quick;
     },
   };
 }

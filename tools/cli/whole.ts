@@ -1,3 +1,7 @@
-// All of the command but its process: what `prepared.ts` has a quick form of.
-export { runCommandLine } from "./command-line.ts";
-export { processHost } from "./host.ts";
+// The command with all its parts, each loaded when it is meant.
+import { runCommandLine } from "./command-line.ts";
+import { commands } from "./commands.ts";
+import type { ExitCode } from "./exit.ts";
+import { processHost } from "./host.ts";
+
+export const runWords = (words: readonly string[]): Promise<ExitCode> => runCommandLine(words, processHost(), commands);

@@ -1,7 +1,8 @@
 // Reading plain command lines without yargs: what is read is what yargs reads, and the rest is left to it.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { commands, readWithYargs } from "../../../tools/cli/command-line.ts";
+import { readWithYargs } from "../../../tools/cli/command-line.ts";
+import { commands } from "../../../tools/cli/commands.ts";
 import { processHost } from "../../../tools/cli/host.ts";
 import { readPlainly } from "../../../tools/cli/plain.ts";
 

@@ -43,9 +43,9 @@ test("V8 takes the code that was made of the built form", () => {
 });
 
 test("a form with another V8's code is compiled anew, and runs", () => {
-  const prepared = prepare("module.exports = { runCommandLine: async () => 7 };", Buffer.alloc(100, 1));
+  const prepared = prepare("module.exports = { runWords: async () => 7 };", Buffer.alloc(100, 1));
   assert.is(prepared.isQuick, false);
-  assert.type(prepared.run().runCommandLine, "function");
+  assert.type(prepared.run().runWords, "function");
 });
 
 // MOV AL, 'A'; OUT E9h, AL; MOV AL, 'B' to COM1; then 0 to the exit port: `ring0` ends it, exit code and all.
@@ -71,8 +71,8 @@ const lines: readonly string[][] = [
 for (const words of lines)
   test(`ring0 ${words.join(" ")}: the same as by the modules`, () => {
     const quick = ring0(...words);
-    const script = `import { runCommandLine, processHost } from ${WHOLE};
-      process.exitCode = await runCommandLine(process.argv.slice(1), processHost());`;
+    const script = `import { runWords } from ${WHOLE};
+      process.exitCode = await runWords(process.argv.slice(1));`;
     const slow = spawnSync(process.execPath, ["--input-type=module", "-e", script, "--", ...words], {
       cwd: folder,
       encoding: "latin1",

@@ -1,6 +1,7 @@
 // `ring0 run`: boots an image or a program and lets it run to its end, its serial port on standard output.
 import type { Machine, RunResult } from "#emulator";
 import { command } from "../command.ts";
+import { reportCrash } from "../crash.ts";
 import { CommandError, EXIT, type ExitCode } from "../exit.ts";
 import { type Host, StatusLine } from "../host.ts";
 import { machineOptions, readSetup, type Setup } from "../options.ts";
@@ -74,7 +75,7 @@ async function runForMachines(setup: Setup, host: Host, stats: boolean): Promise
   return exitCode;
 }
 
-/** Says more of an end that needs it. What does so is loaded for such ends alone. */
+/** Says more of an end that needs it. */
 async function explainEnd(
   setup: Setup,
   machine: Machine,
@@ -84,7 +85,6 @@ async function explainEnd(
 ): Promise<void> {
   const exitCode = exitCodeOf(result);
   if (exitCode !== EXIT.crashed && exitCode !== EXIT.ours) return;
-  const { reportCrash } = await import("../crash.ts");
   await reportCrash(setup, machine, result, seconds, host);
 }
 
