@@ -1,6 +1,7 @@
 // npm run witness [CASES] [-- --form TEXT] [--seed N] [--record] [--engine compiled]: CASES a form (4,000) on this host's
 // processor and on ours.
 import { decode, type Form, format } from "../../../emulator/isa/index.ts";
+import { need32Bit } from "../../host32.ts";
 import { ARENA_SIZE } from "./arena.ts";
 import type { Case } from "./case.ts";
 import { type Comparison, compare } from "./compare.ts";
@@ -42,6 +43,7 @@ let lost = 0;
 
 const random = new Random(Number(option("--seed") ?? 1));
 const cases = new Cases(random);
+need32Bit("witness");
 const host = new Host();
 const engine = option("--engine") ?? "interpreter";
 if (engine !== "interpreter" && engine !== "compiled") {

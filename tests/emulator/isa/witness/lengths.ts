@@ -1,5 +1,6 @@
 // npm run witness:lengths [COUNT] [-- --record]: lengths and validity of COUNT random strings (1,000,000), half of them in 16-bit code.
 import { writeFileSync } from "node:fs";
+import { need32Bit } from "../../../host32.ts";
 import { judge, rules, view } from "../rules.ts";
 import { askDecoder, askProcessor } from "./ask.ts";
 import { randomStrings, stringLength } from "./strings.ts";
@@ -13,6 +14,7 @@ const text = (strings: Uint8Array, i: number): string =>
 const tally = new Map<string, number>([["", 0], ...rules.map(({ name }) => [name, 0] as [string, number])]);
 const outcomes = { instructions: 0, "#UD": 0, "too long": 0 };
 const differences: string[] = [];
+need32Bit("witness:lengths");
 const recorded: (readonly [16 | 32, string, number, number])[] = [];
 
 for (const bits of [32, 16] as const) {
