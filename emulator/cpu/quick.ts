@@ -1,6 +1,6 @@
 // Interrupts, IRETD and changes of IF in one go, where everything they touch is at hand. Intel SDM vol. 3A, 6.8 and 6.12.
 //
-// What the general way (interrupts.ts, transfers.ts, stack.ts) checks step by step is asked here at once: a 32-bit gate, code
+// What the general way (interrupts.ts, transfers.ts, stack.ts) checks step by step is asked here at once: a 32-bit gate, flat code
 // of the current ring already marked accessed, a 32-bit stack, and every byte in a TLB. Nothing can fault then and nobody
 // watches, so the order of accesses does not show. Whatever is otherwise is left, untouched, to the general way.
 //
@@ -15,7 +15,8 @@ import {
   G_CPU,
   G_MODE_CHANGED,
   G_OBSERVED,
-  G_PROCESSOR,
+  G_TLB_READ,
+  G_TLB_WRITE,
   ID,
   IF,
   IOPL,
@@ -31,12 +32,10 @@ import {
   ACCESSED,
   ATTRIBUTES,
   BIG,
-  baseFrom,
   CODE,
   DATA_EXPAND_DOWN,
   DATA_WRITABLE,
   dplOf,
-  limitFrom,
   NOT_SYSTEM,
   PRESENT,
   rplOf,
@@ -64,7 +63,10 @@ const GATE_MASK = PRESENT | NOT_SYSTEM | 0xe00;
 const GATE_32 = PRESENT | 0xe00;
 const GATE_TRAP = 0x100;
 
-const READY_CODE = PRESENT | NOT_SYSTEM | CODE | ACCESSED;
+/** Base 0 and limit FFFFF in pages: what a flat descriptor has in its low dword; in the high one, code that is present and accessed. */
+const FLAT_LOW = 0xffff;
+const FLAT_CODE = 0x8f0000 | PRESENT | NOT_SYSTEM | CODE | ACCESSED;
+const FLAT_CODE_MASK = FLAT_CODE | 0xff0000ff;
 const STACK_MASK = PRESENT | NOT_SYSTEM | CODE | DATA_EXPAND_DOWN | DATA_WRITABLE | BIG;
 const STACK_32 = PRESENT | NOT_SYSTEM | DATA_WRITABLE | BIG;
 const PAGE_OFFSET = L.PAGE - 1;
@@ -78,45 +80,38 @@ const SS_WORDS = L.R_SEGMENTS + SS * L.SEGMENT_WORDS;
 export function makeQuick(core: Core): Quick {
   const { g, i32 } = core;
 
-  /** Word index of `bytes` of plain RAM at `linear`, aligned and in one page that a TLB of the processor knows; else -1. */
+  /** Word index of `bytes` of plain RAM at `linear`, aligned and in one page that the TLB at a word index knows; else -1. */
   const wordsAt = (linear: number, bytes: number, tlb: number): number => {
     if ((linear & 3) !== 0 || (linear & PAGE_OFFSET) + bytes > L.PAGE) return -1;
-    const slot = ((L.TLB_BASE + g[G_PROCESSOR] * L.TLB_SIZE + tlb * L.TLB_BYTES) >> 2) + ((linear >>> 11) & 0x7fe);
+    const slot = tlb + ((linear >>> 11) & 0x7fe);
     return i32[slot] === (linear & -L.PAGE) ? (linear + i32[slot + 1]) >>> 2 : -1;
   };
 
   /** Word index of the `bytes` at `distance` from the top of a 32-bit stack, or -1. */
-  const stackWords = (distance: number, bytes: number, tlb: number): number => {
-    const c = g[G_CPU];
+  const stackWords = (c: number, distance: number, bytes: number, tlb: number): number => {
     if ((i32[c + SS_WORDS + L.S_ATTRIBUTES] & STACK_MASK) !== STACK_32) return -1;
     const first = (i32[c + L.R_ESP] >>> 0) + distance;
     if (first < 0 || first + bytes - 1 > i32[c + SS_WORDS + L.S_LIMIT] >>> 0) return -1;
     return wordsAt((i32[c + SS_WORDS + L.S_BASE] + first) | 0, bytes, tlb);
   };
 
-  /** Word index of the GDT's descriptor if it is code of ring `cpl`, present, accessed, and reaches `offset`; else -1. */
-  const codeOfRing = (selector: number, cpl: number, offset: number): number => {
-    const c = g[G_CPU];
-    if ((selector & 0xfffc) === 0 || (selector & 4) !== 0) return -1;
-    if ((selector | 7) > i32[c + L.R_GDTR_LIMIT] >>> 0) return -1;
-    const at = wordsAt((i32[c + L.R_GDTR_BASE] + (selector & 0xfff8)) | 0, 8, L.TLB_READ_SUPERVISOR);
-    if (at < 0) return -1;
+  /** The high dword of the GDT's descriptor if it is flat code of ring `cpl`, present and accessed; else 0. */
+  const codeOfRing = (c: number, selector: number, cpl: number): number => {
+    if ((selector & 0xfffc) === 0 || (selector & 4) !== 0) return 0;
+    if ((selector | 7) > i32[c + L.R_GDTR_LIMIT] >>> 0) return 0;
+    const at = wordsAt((i32[c + L.R_GDTR_BASE] + (selector & 0xfff8)) | 0, 8, g[G_TLB_READ]);
+    if (at < 0 || i32[at] !== FLAT_LOW) return 0;
     const high = i32[at + 1];
-    if ((high & READY_CODE) !== READY_CODE || dplOf(high) !== cpl) return -1;
-    return offset >>> 0 > limitFrom(i32[at], high) >>> 0 ? -1 : at;
+    return (high & FLAT_CODE_MASK) === FLAT_CODE && dplOf(high) === cpl ? high : 0;
   };
 
-  const loadCode = (selector: number, cpl: number, at: number): void => {
-    const cs = g[G_CPU] + CS_WORDS;
-    const low = i32[at];
-    const high = i32[at + 1];
-    const base = baseFrom(low, high);
-    const limit = limitFrom(low, high);
+  const loadCode = (c: number, selector: number, cpl: number, high: number): void => {
+    const cs = c + CS_WORDS;
     const attributes = high & ATTRIBUTES;
     i32[cs + L.S_SELECTOR] = (selector & 0xfffc) | cpl;
-    if (i32[cs + L.S_BASE] === base && i32[cs + L.S_LIMIT] === limit && i32[cs + L.S_ATTRIBUTES] === attributes) return;
-    i32[cs + L.S_BASE] = base;
-    i32[cs + L.S_LIMIT] = limit;
+    if (i32[cs + L.S_BASE] === 0 && i32[cs + L.S_LIMIT] === -1 && i32[cs + L.S_ATTRIBUTES] === attributes) return;
+    i32[cs + L.S_BASE] = 0;
+    i32[cs + L.S_LIMIT] = -1;
     i32[cs + L.S_ATTRIBUTES] = attributes;
     g[G_MODE_CHANGED] = 1;
   };
@@ -145,31 +140,29 @@ export function makeQuick(core: Core): Quick {
     enter: (vector, refusable, errorCode, returnEip) => {
       const c = g[G_CPU];
       const cpl = i32[c + L.R_CPL];
-      if (g[G_OBSERVED] !== 0 || (i32[c + L.R_CR0] & CR0_PE) === 0) return false;
+      if (g[G_OBSERVED] !== 0 || cpl === 3 || (i32[c + L.R_CR0] & CR0_PE) === 0) return false;
       if (vector * 8 + 7 > i32[c + L.R_IDTR_LIMIT] >>> 0) return false;
-      const gate = wordsAt((i32[c + L.R_IDTR_BASE] + vector * 8) | 0, 8, L.TLB_READ_SUPERVISOR);
+      const gate = wordsAt((i32[c + L.R_IDTR_BASE] + vector * 8) | 0, 8, g[G_TLB_READ]);
       if (gate < 0) return false;
       const low = i32[gate];
       const high = i32[gate + 1];
       if ((high & GATE_MASK) !== GATE_32 || (refusable && dplOf(high) < cpl)) return false;
       const selector = low >>> 16;
-      const offset = (high & 0xffff0000) | (low & 0xffff);
-      const code = codeOfRing(selector, cpl, offset);
-      if (code < 0) return false;
+      const code = codeOfRing(c, selector, cpl);
+      if (code === 0) return false;
       const bytes = errorCode === NO_ERROR_CODE ? 12 : 16;
-      const frame = stackWords(-bytes, bytes, cpl === 3 ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR);
+      const frame = stackWords(c, -bytes, bytes, g[G_TLB_WRITE]);
       if (frame < 0) return false;
 
       const image = eflags(c);
-      const interrupted = i32[c + CS_WORDS + L.S_SELECTOR];
-      loadCode(selector, cpl, code); // before the frame, which may lie over the descriptor
       const top = frame + (bytes >> 2);
       i32[top - 1] = image;
-      i32[top - 2] = interrupted;
+      i32[top - 2] = i32[c + CS_WORDS + L.S_SELECTOR];
       i32[top - 3] = returnEip;
       if (errorCode !== NO_ERROR_CODE) i32[frame] = errorCode;
+      loadCode(c, selector, cpl, code);
       i32[c + L.R_ESP] -= bytes;
-      i32[c + L.R_EIP] = offset;
+      i32[c + L.R_EIP] = (high & 0xffff0000) | (low & 0xffff);
       setEflags(c, image & ~(TF | NT | RF | VM | ((high & GATE_TRAP) === 0 ? IF : 0)));
       i32[c + L.R_SHADOW] = 0;
       if (i32[c + L.R_ACTIVITY] === L.HALTED) i32[c + L.R_ACTIVITY] = L.RUNNING;
@@ -181,18 +174,18 @@ export function makeQuick(core: Core): Quick {
       const cpl = i32[c + L.R_CPL];
       if (g[G_OBSERVED] !== 0 || cpl === 3 || (i32[c + L.R_CR0] & CR0_PE) === 0) return false;
       if ((i32[c + L.R_EFLAGS] & NT) !== 0 || i32[c + L.R_NMI_MASKED] !== 0) return false;
-      const frame = stackWords(0, 12, L.TLB_READ_SUPERVISOR);
+      const frame = stackWords(c, 0, 12, g[G_TLB_READ]);
       if (frame < 0) return false;
       const offset = i32[frame];
       const selector = i32[frame + 1] & 0xffff;
       const flags = i32[frame + 2];
       if (rplOf(selector) !== cpl || ((flags & VM) !== 0 && cpl === 0)) return false;
-      const code = codeOfRing(selector, cpl, offset);
-      if (code < 0) return false;
+      const code = codeOfRing(c, selector, cpl);
+      if (code === 0) return false;
 
       loadFlags(c, flags, cpl === 0 ? VIF | VIP : 0);
       i32[c + L.R_ESP] += 12;
-      loadCode(selector, cpl, code);
+      loadCode(c, selector, cpl, code);
       i32[c + L.R_EIP] = offset;
       return true;
     },
@@ -200,7 +193,7 @@ export function makeQuick(core: Core): Quick {
     pushFlags: () => {
       const c = g[G_CPU];
       if (g[G_OBSERVED] !== 0) return false;
-      const slot = stackWords(-4, 4, i32[c + L.R_CPL] === 3 ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR);
+      const slot = stackWords(c, -4, 4, g[G_TLB_WRITE]);
       if (slot < 0) return false;
       i32[slot] = eflags(c) & ~(VM | RF);
       i32[c + L.R_ESP] -= 4;
@@ -210,7 +203,7 @@ export function makeQuick(core: Core): Quick {
     popFlags: () => {
       const c = g[G_CPU];
       if (g[G_OBSERVED] !== 0 || i32[c + L.R_CPL] === 3) return false;
-      const slot = stackWords(0, 4, L.TLB_READ_SUPERVISOR);
+      const slot = stackWords(c, 0, 4, g[G_TLB_READ]);
       if (slot < 0) return false;
       loadFlags(c, i32[slot] & ~(VIP | VIF | RF), VIP | VIF | RF);
       i32[c + L.R_ESP] += 4;

@@ -96,8 +96,12 @@ const LEAST_GAIN = -2000;
 /** A slice that regions end by PAUSE saves at least this much: what the next ones that begin there need is remembered then. */
 const YIELD_GAIN = 30;
 const MOST_GAIN = 10_000;
-/** Times a place that could not be compiled, or did not pay, is met before that is tried again. */
-const TRY_AGAIN = 100_000;
+/** Ticks after which places that could not be compiled, or did not pay, are watched again. */
+const TRY_AGAIN = 500_000;
+/** How often they may fail to pay then: most are no better than they were. */
+const SECOND_CHANCE = 20;
+/** In the place of times that a record is to be met: it is not watched until then. */
+const GIVEN_UP = -1;
 /** Below this budget regions are not entered: they would soon have to be left again. */
 const SMALL_BUDGET = 32;
 /** Memory exits at one instruction before its translations are looked up in place. */
@@ -127,6 +131,9 @@ export class Compiler {
   private readonly entryOf: Int32Array;
   /** By record: what entering regions there has gained, in interpreted instructions. */
   private readonly gain: Int32Array;
+  /** Records that are not worth an entry, as it looks, and when they get another chance. */
+  private givenUp: number[] = [];
+  private tryAgainAt = TRY_AGAIN;
   private readonly misses = new Map<number, number>();
   /** Records that are or were watched, so that all can be let go. */
   private watched: number[] = [];
@@ -194,6 +201,7 @@ export class Compiler {
     const handler = cache.code[p];
     if (handler >= handlerCount || p === cache.scratch || core.g[G_OBSERVED] !== 0) return;
     const number = p / F.STRIDE;
+    if (this.left[number] === GIVEN_UP) return;
     this.watched.push(p);
     this.replaced[number] = handler;
     this.left[number] = this.options.threshold << this.backOff();
@@ -234,7 +242,7 @@ export class Compiler {
     if (!this.regions.hasRoom) this.flush();
     const entry = this.regions.entryFor(this.host.currentPage(), this.host.eipOf(p));
     if (entry < 0) {
-      this.left[number] = TRY_AGAIN;
+      this.giveUp(p);
       return handlers[this.replaced[number]](p);
     }
     this.entryOf[number] = entry;
@@ -380,10 +388,31 @@ export class Compiler {
     this.gain[number] = Math.min(gain, MOST_GAIN);
     if (gain > LEAST_GAIN || this.isEager) return;
     this.gain[number] = 0;
-    const { cache, enterHandler, countHandler } = this.host;
-    if (cache.code[p] !== enterHandler) return;
-    this.left[number] = TRY_AGAIN;
-    cache.code[p] = countHandler;
+    const { cache, enterHandler } = this.host;
+    if (cache.code[p] === enterHandler) this.giveUp(p);
+  }
+
+  /** Puts the record's own handler back: to count it costs as much as to run it. */
+  private giveUp(p: number): void {
+    const number = p / F.STRIDE;
+    this.host.cache.code[p] = this.replaced[number];
+    this.left[number] = GIVEN_UP;
+    this.givenUp.push(p);
+  }
+
+  /** A slice begins: what was given up is watched again from time to time. */
+  beginSlice(): void {
+    const now = this.host.core.f64[L.CLOCK >> 3];
+    if (now < this.tryAgainAt) return;
+    this.tryAgainAt = now + TRY_AGAIN;
+    const { givenUp } = this;
+    this.givenUp = [];
+    for (const p of givenUp) {
+      const number = p / F.STRIDE;
+      this.left[number] = 0;
+      this.watch(p);
+      this.gain[number] = LEAST_GAIN + SECOND_CHANCE * ENTRY_COST;
+    }
   }
 
   /** The entry at a record for the jump cache, which gets it; 0 where there is none. */
@@ -453,6 +482,8 @@ export class Compiler {
     this.regions.clear();
     this.misses.clear();
     this.gain.fill(0);
+    this.left.fill(0);
+    this.givenUp = [];
     this.watched = [];
     this.recentFlushes = 0;
   }

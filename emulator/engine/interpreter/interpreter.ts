@@ -357,6 +357,7 @@ export class Interpreter {
     g[G_YIELD] = 0;
     g[G_RETURN] = 0;
     g[G_STATUS] = STATUS_OK;
+    this.compiler?.beginSlice();
     for (;;) {
       if (g[G_LEFT] <= 0) {
         g[G_LEFT] = g[G_RESERVE];
@@ -407,9 +408,10 @@ export class Interpreter {
 
   private deliverExternal(vector: number): void {
     const { core } = this;
-    core.materialiseFlags();
-    if (!this.quick.enter(vector, false, NO_ERROR_CODE, core.word(L.R_EIP)))
+    if (!this.quick.enter(vector, false, NO_ERROR_CODE, core.word(L.R_EIP))) {
+      core.materialiseFlags();
       deliver(core, vector, "external", undefined);
+    }
     if (core.g[G_STATUS] === STATUS_EXCEPTION) this.exception();
     else this.countDelivery();
   }
