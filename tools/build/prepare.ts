@@ -1,7 +1,7 @@
 // Writes the quick form of the command (tools/cli/prepared.ts) from what the compiler emitted: one script, and V8's code for it.
 //
 // V8 keeps the functions that have been compiled by then, so the script runs a kernel first.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -49,4 +49,7 @@ async function warmUp({ run }: Prepared): Promise<void> {
 const text = await bundle();
 const prepared = prepare(text);
 await warmUp(prepared);
-writeFileSync(new URL("quick.prepared", CLI), preparedBytes(text, prepared.script.createCachedData()));
+// Whoever starts the command meanwhile finds no form, or a whole one.
+const half = new URL("quick.half", CLI);
+writeFileSync(half, preparedBytes(text, prepared.script.createCachedData()));
+renameSync(half, new URL("quick.prepared", CLI));

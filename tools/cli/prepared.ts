@@ -32,16 +32,19 @@ export function isForPrepared(words: readonly string[]): boolean {
   return (first === "run" || isFile(first)) && !words.some(isProgram);
 }
 
-/** The quick form, or undefined where it has not been built. */
+/**
+ * The quick form, or undefined where there is none that can be used: not built, or cut short, or a Node that cannot `require` modules,
+ * which the form does where the modules import later.
+ */
 export function readPrepared(): Prepared | undefined {
-  let bytes: Buffer;
+  if (!process.features.require_module) return undefined;
   try {
-    bytes = readFileSync(PREPARED);
+    const bytes = readFileSync(PREPARED);
+    const end = 4 + bytes.readUInt32LE(0);
+    return prepare(bytes.toString("latin1", 4, end), bytes.subarray(end));
   } catch {
     return undefined;
   }
-  const end = 4 + bytes.readUInt32LE(0);
-  return prepare(bytes.toString("latin1", 4, end), bytes.subarray(end));
 }
 
 /** The form as a file: the length of the text, the text (ASCII), V8's code. */

@@ -107,8 +107,8 @@ const SMALL_BUDGET = 32;
 /** Memory exits at one instruction before its translations are looked up in place. */
 const MANY_MISSES = 50;
 /**
- * Slices that begin or end within a region, for each of its instructions, before that is compiled in steps too: each saves some
- * 0.6 us, and compiling takes V8 some 2 ms an instruction, in another thread that a short run has to wait for.
+ * Slices that begin or end within a region, for each of its instructions, before that is compiled in steps too. Each saves some
+ * 0.6 us; steps hold the run up for some 0.1 ms an instruction, and V8's other threads, whose end a process waits for, for 2 ms.
  */
 const MANY_ENDS = 200;
 /** Samples of jumps that leave a region before it is compiled again with their targets in it. */
@@ -131,12 +131,14 @@ export class Compiler {
   private readonly entryOf: Int32Array;
   /** By record: what entering regions there has gained, in interpreted instructions. */
   private readonly gain: Int32Array;
-  /** Records that are not worth an entry, as it looks, and when they get another chance. */
-  private givenUp: number[] = [];
+  /** Records that are not worth an entry, as it looks, each with its page, and when they get another chance. */
+  private givenUp: { readonly p: number; readonly page: number }[] = [];
   private tryAgainAt = TRY_AGAIN;
   private readonly misses = new Map<number, number>();
   /** Records that are or were watched, so that all can be let go. */
   private watched: number[] = [];
+  /** By record: it is among them. */
+  private readonly isWatched: Uint8Array;
   /** Everything that can be is compiled at once and entered whenever it can be, whether that pays or not. */
   private readonly isEager: boolean;
   private flushes = 0;
@@ -169,6 +171,7 @@ export class Compiler {
     this.left = new Int32Array(records);
     this.entryOf = new Int32Array(records);
     this.gain = new Int32Array(records);
+    this.isWatched = new Uint8Array(records);
     this.isEager = options.threshold === 1;
     const { everywhere, exact } = options;
     const manyEnds = this.isEager ? 0 : MANY_ENDS;
@@ -195,16 +198,21 @@ export class Compiler {
     return handler >= this.host.countHandler ? this.replaced[p / F.STRIDE] : handler;
   }
 
-  /** Counts how often the record is met from now on. */
+  /** Counts how often the record, which is in the current page, is met from now on. */
   watch(p: number): void {
+    this.watchIn(p, this.host.currentPage());
+  }
+
+  private watchIn(p: number, page: number): void {
     const { core, cache, handlerCount, countHandler } = this.host;
     const handler = cache.code[p];
     if (handler >= handlerCount || p === cache.scratch || core.g[G_OBSERVED] !== 0) return;
     const number = p / F.STRIDE;
     if (this.left[number] === GIVEN_UP) return;
-    this.watched.push(p);
+    if (this.isWatched[number] === 0) this.watched.push(p);
+    this.isWatched[number] = 1;
     this.replaced[number] = handler;
-    this.left[number] = this.options.threshold << this.backOff();
+    this.left[number] = this.options.threshold << this.backOff(page);
     cache.code[p] = countHandler;
   }
 
@@ -223,15 +231,25 @@ export class Compiler {
   /** Watches again what was let go: jumps that know their target do not tell of it a second time. */
   resume(): void {
     const { watched } = this;
-    this.watched = [];
+    this.forgetWatched();
     for (const p of watched) this.watch(p);
   }
 
-  private backOff(): number {
+  private forgetWatched(): void {
+    for (const p of this.watched) {
+      this.isWatched[p / F.STRIDE] = 0;
+      this.left[p / F.STRIDE] = 0;
+    }
+    this.watched = [];
+    this.givenUp = [];
+    this.tryAgainAt = 0;
+  }
+
+  private backOff(page: number): number {
     // An eager engine on code that fills the table again and again would do nothing else for minutes.
     const thrashing = this.isEager ? Math.min(this.recentFlushes, BACK_OFF_LIMIT) : 0;
     if (this.options.everywhere) return thrashing;
-    return Math.min((this.regions.invalidations.get(this.host.currentPage()) ?? 0) + thrashing, BACK_OFF_LIMIT);
+    return Math.min((this.regions.invalidations.get(page) ?? 0) + thrashing, BACK_OFF_LIMIT);
   }
 
   /** The counting handler. */
@@ -397,20 +415,21 @@ export class Compiler {
     const number = p / F.STRIDE;
     this.host.cache.code[p] = this.replaced[number];
     this.left[number] = GIVEN_UP;
-    this.givenUp.push(p);
+    this.givenUp.push({ p, page: this.host.currentPage() });
   }
 
   /** A slice begins: what was given up is watched again from time to time. */
   beginSlice(): void {
-    const now = this.host.core.f64[L.CLOCK >> 3];
-    if (now < this.tryAgainAt) return;
+    const { core } = this.host;
+    const now = core.f64[L.CLOCK >> 3];
+    if (now < this.tryAgainAt || core.g[G_OBSERVED] !== 0) return;
     this.tryAgainAt = now + TRY_AGAIN;
     const { givenUp } = this;
     this.givenUp = [];
-    for (const p of givenUp) {
+    for (const { p, page } of givenUp) {
       const number = p / F.STRIDE;
       this.left[number] = 0;
-      this.watch(p);
+      this.watchIn(p, page);
       this.gain[number] = LEAST_GAIN + SECOND_CHANCE * ENTRY_COST;
     }
   }
@@ -482,9 +501,7 @@ export class Compiler {
     this.regions.clear();
     this.misses.clear();
     this.gain.fill(0);
-    this.left.fill(0);
-    this.givenUp = [];
-    this.watched = [];
+    this.forgetWatched();
     this.recentFlushes = 0;
   }
 

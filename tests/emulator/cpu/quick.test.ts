@@ -108,6 +108,11 @@ const deliveries: readonly [string, boolean, Change][] = [
   ["an absent handler segment", false, poke(P.IDT + 8 * VECTOR, ...gate(P.ABSENT_CODE, P.CODE, 0x8e))],
   ["a handler of an outer ring", false, poke(P.IDT + 8 * VECTOR, ...gate(P.CODE3, P.CODE, 0x8e))],
   ["a handler beyond its limit", false, poke(P.IDT + 8 * VECTOR, ...gate(P.SMALL_CODE, 0x100, 0x8e))],
+  ["a handler segment with a base", false, poke(P.GDT + P.CODE0, 0x1000_ffff, 0x00cf9b00)],
+  ["a handler segment with a base beyond 16 MiB", false, poke(P.GDT + P.CODE0, 0x0000_ffff, 0x01cf9b00)],
+  ["a handler segment of bytes", false, poke(P.GDT + P.CODE0, 0x0000_ffff, 0x004f9b00)],
+  ["a handler segment a page short", false, poke(P.GDT + P.CODE0, 0x0000_fffe, 0x00cf9b00)],
+  ["a handler segment with a limit below FFFFF", false, poke(P.GDT + P.CODE0, 0x0000_ffff, 0x00ce9b00)],
   ["a short IDT", false, set(L.R_IDTR_LIMIT, 8 * VECTOR + 6)],
   ["an unmapped IDT", false, (p) => p.paging({ [P.IDT]: 0 })],
   [

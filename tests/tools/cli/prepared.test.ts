@@ -42,13 +42,13 @@ test("V8 takes the code that was made of the built form", () => {
   assert.is(say(`import { readPrepared } from ${PREPARED}; console.log(readPrepared().isQuick);`), "true\n");
 });
 
-test("a form with another V8's code is compiled anew, and runs", () => {
+test("a form with another V8's code is compiled anew, and runs", async () => {
   const prepared = prepare("module.exports = { runWords: async () => 7 };", Buffer.alloc(100, 1));
   assert.is(prepared.isQuick, false);
-  assert.type(prepared.run().runWords, "function");
+  assert.is(await prepared.run().runWords([]), 7);
 });
 
-// MOV AL, 'A'; OUT E9h, AL; MOV AL, 'B' to COM1; then 0 to the exit port: `ring0` ends it, exit code and all.
+// 'A' and 'B' to COM1, and 0 to the exit port; LIDT with a limit of nothing, and INT3.
 const image = file("letters.bin", bootSector("ba f8 03 b0 41 ee b0 42 ee 30 c0 e6 f4 f4"));
 const crash = file("crash.bin", bootSector("0f 01 1e 40 7c cc"));
 
