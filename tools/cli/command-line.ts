@@ -22,8 +22,6 @@ const common = {
 } as const;
 const COMMON = [...Object.keys(common), "help", "version"];
 
-const { version } = createRequire(import.meta.url)("ring0/package.json") as { version: string };
-
 /** Runs what the words say; gives the exit code. Messages go to the host's streams, never to the process's own. */
 export async function runCommandLine(words: readonly string[], host: Host, commands: Commands): Promise<ExitCode> {
   try {
@@ -98,6 +96,7 @@ async function performNone(words: readonly string[], host: Host, commands: Comma
 /** What all command lines have in common; `explain` says what yargs found wrong. */
 async function parserFor(name: string, explain: (message: string) => string): Promise<Argv> {
   const { default: yargs } = await import("yargs");
+  const { version } = createRequire(import.meta.url)("ring0/package.json") as { version: string };
   return yargs()
     .scriptName(name)
     .parserConfiguration({ "camel-case-expansion": false, "greedy-arrays": false })
