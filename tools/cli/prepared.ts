@@ -10,7 +10,7 @@ import { isFile, isProgram } from "./words.ts";
 type Quick = typeof import("./quick.ts");
 
 /** The form's place beside `dist/`'s modules, whose imports it shares. */
-export const PREPARED = new URL("./quick.prepared", import.meta.url);
+const PREPARED = new URL("./quick.prepared", import.meta.url);
 
 /** What stacks call the script: V8's code has the name in it, so it is the same wherever the package lies. */
 const NAME = "ring0/dist/tools/cli/quick.js";
