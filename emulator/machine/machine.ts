@@ -74,7 +74,7 @@ export interface MachineOptions {
 export type Engine = "interpreter" | "compiled" | "auto" | "everywhere";
 
 /** Times an entry of code is met before it is compiled: a compilation takes as long as some thousand interpreted instructions. */
-const HOT = 2000;
+const HOT = 1000;
 
 function compilerOptions(engine: Engine, inexact: boolean): CompilerOptions | null {
   if (engine === "interpreter") return null;

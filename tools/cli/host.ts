@@ -40,7 +40,7 @@ export function processHost(): Host {
     out: stream(process.stdout),
     err: stream(process.stderr),
     log: silent,
-    now: () => performance.now() / 1000,
+    now: () => process.uptime(),
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
   };
 }

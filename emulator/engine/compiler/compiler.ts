@@ -4,7 +4,7 @@ import * as L from "../../memory/layout.ts";
 import type { CodeCache } from "../interpreter/codecache.ts";
 import type { Handler } from "../interpreter/environment.ts";
 import * as F from "../interpreter/record.ts";
-import { type Compiled, Regions, SLOTS } from "./regions.ts";
+import { type Compiled, type Entry, Regions, SLOTS } from "./regions.ts";
 import {
   BUDGET_END,
   jumpOffset,
@@ -106,11 +106,19 @@ const GIVEN_UP = -1;
 const SMALL_BUDGET = 32;
 /** Memory exits at one instruction before its translations are looked up in place. */
 const MANY_MISSES = 50;
+const SOME_MISSES = 10;
 /**
  * Slices that begin or end within a region, for each of its instructions, before that is compiled in steps too. Each saves some
  * 0.6 us; steps hold the run up for some 0.1 ms an instruction, and V8's other threads, whose end a process waits for, for 2 ms.
  */
 const MANY_ENDS = 200;
+/**
+ * Times for other entries than heads of loops: loops come first. A loop's region has the routines it calls in it, which need none of
+ * their own then.
+ */
+const NOT_A_LOOP = 2;
+/** How often a record that is counted is looked for among the entries of regions. */
+const LOOK_EVERY = 32;
 /** Samples of jumps that leave a region before it is compiled again with their targets in it. */
 const MANY_SAMPLES = 16;
 const MOST_OTHERS = 64;
@@ -118,6 +126,12 @@ const MOST_OTHERS = 64;
 const LONGEST_PAUSE = 64;
 /** Each invalidation of a page makes its code so many times harder to get compiled, up to a limit. */
 const BACK_OFF_LIMIT = 8;
+
+/** Why a record is watched: a loop begins there; something else does that jumps lead to; slices begin there, no more. */
+export const LOOP = 1;
+const ROUTINE = 2;
+const SLICE = 3;
+type Why = typeof LOOP | typeof ROUTINE | typeof SLICE;
 
 export class Compiler {
   private readonly host: Host;
@@ -129,16 +143,14 @@ export class Compiler {
   private readonly replaced: Uint16Array;
   private readonly left: Int32Array;
   private readonly entryOf: Int32Array;
-  /** By record: what entering regions there has gained, in interpreted instructions. */
-  private readonly gain: Int32Array;
   /** Records that are not worth an entry, as it looks, each with its page, and when they get another chance. */
-  private givenUp: { readonly p: number; readonly page: number }[] = [];
+  private givenUp: { readonly p: number; readonly page: number; readonly entry: Entry | null }[] = [];
   private tryAgainAt = TRY_AGAIN;
   private readonly misses = new Map<number, number>();
   /** Records that are or were watched, so that all can be let go. */
   private watched: number[] = [];
-  /** By record: it is among them. */
-  private readonly isWatched: Uint8Array;
+  /** By record: why it is among them, 0 where it is not. */
+  private readonly watchedFor: Uint8Array;
   /** Everything that can be is compiled at once and entered whenever it can be, whether that pays or not. */
   private readonly isEager: boolean;
   private flushes = 0;
@@ -170,8 +182,7 @@ export class Compiler {
     this.replaced = new Uint16Array(records);
     this.left = new Int32Array(records);
     this.entryOf = new Int32Array(records);
-    this.gain = new Int32Array(records);
-    this.isWatched = new Uint8Array(records);
+    this.watchedFor = new Uint8Array(records);
     this.isEager = options.threshold === 1;
     const { everywhere, exact } = options;
     const manyEnds = this.isEager ? 0 : MANY_ENDS;
@@ -199,26 +210,29 @@ export class Compiler {
   }
 
   /** Counts how often the record, which is in the current page, is met from now on. */
-  watch(p: number): void {
-    this.watchIn(p, this.host.currentPage());
+  watch(p: number, why: Why = ROUTINE): void {
+    this.watchIn(p, this.host.currentPage(), why);
   }
 
-  private watchIn(p: number, page: number): void {
+  private watchIn(p: number, page: number, why: Why): void {
     const { core, cache, handlerCount, countHandler } = this.host;
     const handler = cache.code[p];
-    if (handler >= handlerCount || p === cache.scratch || core.g[G_OBSERVED] !== 0) return;
     const number = p / F.STRIDE;
+    if (handler === countHandler && why !== SLICE) this.watchedFor[number] = why;
+    if (handler >= handlerCount || p === cache.scratch || core.g[G_OBSERVED] !== 0) return;
     if (this.left[number] === GIVEN_UP) return;
-    if (this.isWatched[number] === 0) this.watched.push(p);
-    this.isWatched[number] = 1;
+    if (this.watchedFor[number] === 0) this.watched.push(p);
+    this.watchedFor[number] = why;
     this.replaced[number] = handler;
-    this.left[number] = this.options.threshold << this.backOff(page);
+    const { threshold } = this.options;
+    this.left[number] = (why === LOOP || this.isEager ? threshold : threshold * NOT_A_LOOP) << this.backOff(page);
     cache.code[p] = countHandler;
   }
 
   /** Execution goes on at a record. Where a slice begins says nothing about the code, unless an entry is wanted there. */
   arrive(p: number, atSliceStart: boolean): void {
-    if (!atSliceStart || this.isWanted || this.isEager) this.watch(p);
+    if (!atSliceStart || this.isEager) this.watch(p);
+    else if (this.isWanted) this.watch(p, SLICE);
     this.isWanted = false;
   }
 
@@ -237,7 +251,7 @@ export class Compiler {
 
   private forgetWatched(): void {
     for (const p of this.watched) {
-      this.isWatched[p / F.STRIDE] = 0;
+      this.watchedFor[p / F.STRIDE] = 0;
       this.left[p / F.STRIDE] = 0;
     }
     this.watched = [];
@@ -254,18 +268,37 @@ export class Compiler {
 
   /** The counting handler. */
   count(p: number): number {
-    const { cache, handlers, enterHandler } = this.host;
+    const { core, cache, handlers, enterHandler } = this.host;
     const number = p / F.STRIDE;
-    if (--this.left[number] > 0) return handlers[this.replaced[number]](p);
+    const own = handlers[this.replaced[number]];
+    if (core.g[G_LEFT] < SMALL_BUDGET && !this.isEager) return own(p); // it would not be entered
+    if (!this.isHot(p)) return own(p);
     if (!this.regions.hasRoom) this.flush();
     const entry = this.regions.entryFor(this.host.currentPage(), this.host.eipOf(p));
     if (entry < 0) {
-      this.giveUp(p);
-      return handlers[this.replaced[number]](p);
+      this.giveUp(p, null);
+      return own(p);
     }
     this.entryOf[number] = entry;
     cache.code[p] = enterHandler;
     return this.enter(p);
+  }
+
+  /** It has been met often enough, or often while a region is there already; once more now. */
+  private isHot(p: number): boolean {
+    const { cache, currentPage, eipOf } = this.host;
+    const number = p / F.STRIDE;
+    const left = --this.left[number];
+    if (left > 0) return left % LOOK_EVERY === 0 && this.regions.hasEntry(currentPage(), eipOf(p));
+    if (this.watchedFor[number] !== SLICE || !this.isInside(eipOf(p))) return true;
+    cache.code[p] = this.replaced[number];
+    return false;
+  }
+
+  /** Code in steps of a region can go on at an EIP: it is one of its instructions, and does not follow PAUSE. */
+  private isInside(eip: number): boolean {
+    const around = this.regions.around(this.host.currentPage(), eip);
+    return around.some((compiled) => compiled.places.get(eip) === false && this.regions.isValid(compiled));
   }
 
   /** The entering handler: runs regions until the interpreter has to go on. */
@@ -274,6 +307,7 @@ export class Compiler {
     const { core, handlers } = host;
     const { g, i32 } = core;
     if (g[G_LEFT] < SMALL_BUDGET && !this.isEager) return handlers[this.handlerOf(p)](p);
+    const own = this.regions.entries[this.entryOf[p / F.STRIDE]];
     const tlb = g[G_TLB_READ] << 2;
     const cpu = g[G_CPU] << 2;
     const eip = host.eipOf(p);
@@ -307,7 +341,7 @@ export class Compiler {
     }
     this.instructions += budget - rest;
     this.learn(reason, next);
-    this.weigh(p, reason === REASON_YIELD ? Math.max(YIELD_GAIN, budget - rest) : budget - rest);
+    this.weigh(p, own, reason === REASON_YIELD ? Math.max(YIELD_GAIN, budget - rest) : budget - rest);
     if (rest === budget) return handlers[this.handlerOf(p)](p);
     // Whoever called counts one more instruction.
     g[G_LEFT] = rest + 1;
@@ -378,10 +412,9 @@ export class Compiler {
     const { regions } = this;
     const { core, currentPage } = this.host;
     let isInside = false;
-    for (const compiled of regions.inPage(currentPage())) {
-      if (compiled.key !== core.g[G_KEY] || !regions.isValid(compiled)) continue;
-      const followsPause = compiled.places.get(eip);
-      if (followsPause === undefined) continue;
+    for (const compiled of regions.around(currentPage(), eip)) {
+      if (!regions.isValid(compiled)) continue;
+      const followsPause = compiled.places.get(eip) as boolean;
       isInside = !followsPause;
       if (followsPause) break;
       const target = regions.stepsOf(compiled)?.targets.get(eip);
@@ -400,22 +433,21 @@ export class Compiler {
    * Keeps account of an entry: one that is left again after a few instructions costs more than it brings. It is tried again much
    * later: what it is left for may be over, as the first touch of pages is.
    */
-  private weigh(p: number, instructions: number): void {
-    const number = p / F.STRIDE;
-    const gain = this.gain[number] + Math.min(instructions, MOST_GAIN) - ENTRY_COST;
-    this.gain[number] = Math.min(gain, MOST_GAIN);
+  private weigh(p: number, entry: Entry, instructions: number): void {
+    const gain = entry.gain + Math.min(instructions, MOST_GAIN) - ENTRY_COST;
+    entry.gain = Math.min(gain, MOST_GAIN);
     if (gain > LEAST_GAIN || this.isEager) return;
-    this.gain[number] = 0;
+    entry.gain = 0;
     const { cache, enterHandler } = this.host;
-    if (cache.code[p] === enterHandler) this.giveUp(p);
+    if (cache.code[p] === enterHandler) this.giveUp(p, entry);
   }
 
   /** Puts the record's own handler back: to count it costs as much as to run it. */
-  private giveUp(p: number): void {
+  private giveUp(p: number, entry: Entry | null): void {
     const number = p / F.STRIDE;
     this.host.cache.code[p] = this.replaced[number];
     this.left[number] = GIVEN_UP;
-    this.givenUp.push({ p, page: this.host.currentPage() });
+    this.givenUp.push({ p, page: this.host.currentPage(), entry });
   }
 
   /** A slice begins: what was given up is watched again from time to time. */
@@ -426,11 +458,11 @@ export class Compiler {
     this.tryAgainAt = now + TRY_AGAIN;
     const { givenUp } = this;
     this.givenUp = [];
-    for (const { p, page } of givenUp) {
+    for (const { p, page, entry } of givenUp) {
       const number = p / F.STRIDE;
       this.left[number] = 0;
-      this.watchIn(p, page);
-      this.gain[number] = LEAST_GAIN + SECOND_CHANCE * ENTRY_COST;
+      this.watchIn(p, page, ROUTINE);
+      if (entry !== null) entry.gain = LEAST_GAIN + SECOND_CHANCE * ENTRY_COST;
     }
   }
 
@@ -462,12 +494,13 @@ export class Compiler {
     this.watch(p + F.STRIDE);
     const count = (this.misses.get(eip) ?? 0) + 1;
     this.misses.set(eip, count);
-    if (count === (this.isEager ? 2 : MANY_MISSES)) this.regions.refilled.add(eip);
+    const { refilled } = this.regions;
+    if (this.isEager && count === 2) refilled.add(eip);
     if (count !== MANY_MISSES) return;
-    for (const compiled of this.regions.inPage(host.currentPage())) {
-      if (compiled.key !== host.core.g[G_KEY] || !compiled.places.has(eip)) continue;
-      this.compileAgain(compiled);
-    }
+    // Those that would come next, too: every time costs a compilation.
+    for (const [other, misses] of this.misses) if (misses >= SOME_MISSES) refilled.add(other);
+    for (const compiled of this.regions.around(host.currentPage(), eip))
+      if (!compiled.lookups.has(eip)) this.compileAgain(compiled);
   }
 
   /** A jump that left a region; where it went may belong to the region. */
@@ -500,7 +533,6 @@ export class Compiler {
   clear(): void {
     this.regions.clear();
     this.misses.clear();
-    this.gain.fill(0);
     this.forgetWatched();
     this.recentFlushes = 0;
   }

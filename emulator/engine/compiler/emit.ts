@@ -4,7 +4,7 @@ import { CARRY, OVERFLOW } from "../../isa/semantics/ops.ts";
 import * as L from "../../memory/layout.ts";
 import { LAZY_EXACT } from "../interpreter/lazy.ts";
 import { type FlagState, UNKNOWN_FLAGS } from "./flags.ts";
-import { type Surroundings, WasmOps } from "./lower.ts";
+import { type KnownRegisters, type Surroundings, UNKNOWN_REGISTERS, WasmOps } from "./lower.ts";
 import type { Block, Region } from "./region.ts";
 import {
   REASON_BUDGET,
@@ -60,6 +60,8 @@ export interface EmittedRegion {
   readonly targets: readonly number[];
   /** Heads of loops and dispatch targets by EIP, with the budget that a pass from there needs. */
   readonly heads: ReadonlyMap<number, number>;
+  /** EIPs of instructions that do something about missing translations themselves. */
+  readonly lookups: ReadonlySet<number>;
 }
 
 /** What REFILL_FUNCTION and POKE_FUNCTION call. */
@@ -72,13 +74,13 @@ const HELPERS = [
 export function emitRegion(region: Region, options: EmitOptions): EmittedRegion {
   const shape = structure(region);
   const emitter = new RegionEmitter(region, shape, options);
-  const { code, temporaries, callsHelpers } = emitter.run();
+  const { code, temporaries, lookups } = emitter.run();
   const locals = [[WIDE_LOCALS, I64] as const, [FIRST_TEMPORARY - REGISTER + temporaries, I32] as const];
   const bytes = moduleBytes(
     {
       types: [REGION_TYPE, REFILL_TYPE],
       // V8 compiles a wrapper for each imported function with each module, used or not.
-      importedFunctions: callsHelpers ? HELPERS : [],
+      importedFunctions: lookups.size > 0 ? HELPERS : [],
       functions: [{ type: 0, locals, code, exported: "r" }],
     },
     options.pages,
@@ -87,13 +89,16 @@ export function emitRegion(region: Region, options: EmitOptions): EmittedRegion 
   shape.starts.forEach((eip, node) => {
     if (shape.isLoop[node] || shape.targetOf[node] >= 0) heads.set(eip, shape.needed[node]);
   });
-  return { bytes, targets: shape.targets, heads };
+  return { bytes, targets: shape.targets, heads, lookups };
 }
 
 /** Depth of the block that every way out leaves. */
 const OUT = 0;
 /** Depth of the dispatcher's loop. */
 const DISPATCH = 1;
+
+/** Constant addresses from here on are likely a device's: the APICs lie there (SDM vol. 3A, 11.4.1), and are mapped there. */
+const DEVICES = 0xfe000000;
 
 class RegionEmitter implements Surroundings {
   readonly code = new Code();
@@ -105,9 +110,10 @@ class RegionEmitter implements Surroundings {
   private readonly loopDepth: number[] = [];
   private readonly blockDepth: number[] = [];
   private temporaries = 0;
-  private callsHelpers = false;
-  // Where the emission stands: what is known of the flags, instructions done but not counted yet, the one under way.
+  private readonly lookups = new Set<number>();
+  // Where the emission stands: what is known of flags and registers, instructions done but not counted yet, the one under way.
   private flags: FlagState = UNKNOWN_FLAGS;
+  private registers: KnownRegisters = UNKNOWN_REGISTERS;
   private uncounted = 0;
   private eip = 0;
 
@@ -118,7 +124,7 @@ class RegionEmitter implements Surroundings {
     this.key = options.key;
   }
 
-  run(): { code: Code; temporaries: number; callsHelpers: boolean } {
+  run(): { code: Code; temporaries: number; lookups: ReadonlySet<number> } {
     const { code } = this;
     this.enter();
     code.block();
@@ -128,7 +134,7 @@ class RegionEmitter implements Surroundings {
     code.op(OP.unreachable);
     code.end();
     this.exit();
-    return { code, temporaries: this.temporaries, callsHelpers: this.callsHelpers };
+    return { code, temporaries: this.temporaries, lookups: this.lookups };
   }
 
   // --- the processor's state, in and out ---
@@ -267,6 +273,7 @@ class RegionEmitter implements Surroundings {
   /** Nothing is known statically: every way to here has put things in their places. */
   private forget(): void {
     this.flags = UNKNOWN_FLAGS;
+    this.registers = UNKNOWN_REGISTERS;
     this.uncounted = 0;
   }
 
@@ -348,9 +355,16 @@ class RegionEmitter implements Surroundings {
   }
 
   refills(): boolean {
-    const isRefilled = this.options.refilled.has(this.eip);
-    this.callsHelpers ||= isRefilled;
-    return isRefilled;
+    return this.looksUp(this.options.refilled.has(this.eip));
+  }
+
+  pokes(linear: Value): boolean {
+    return this.looksUp(this.options.refilled.has(this.eip) || (linear.constant && linear.n >>> 0 >= DEVICES));
+  }
+
+  private looksUp(does: boolean): boolean {
+    if (does) this.lookups.add(this.eip);
+    return does;
   }
 
   // --- blocks ---
@@ -389,11 +403,12 @@ class RegionEmitter implements Surroundings {
   }
 
   private lower(instruction: Instruction): WasmOps {
-    const ops = new WasmOps(instruction, this.eip, this.flags, this, (count) => {
+    const ops = new WasmOps(instruction, this.eip, this.flags, this.registers, this, (count) => {
       this.temporaries = Math.max(this.temporaries, count);
     });
     ops.lower();
     this.flags = ops.flags;
+    this.registers = ops.registers;
     this.uncounted++;
     return ops;
   }
@@ -414,11 +429,12 @@ class RegionEmitter implements Surroundings {
     const { code } = this;
     if (last?.outcome.kind !== "if") throw new Error("compiler: a condition without one");
     last.put(last.outcome.condition);
-    const { flags, uncounted } = this;
+    const { flags, registers, uncounted } = this;
     code.if();
     this.goTo(node, block.target);
     code.else();
     this.flags = flags;
+    this.registers = registers;
     this.uncounted = uncounted;
     this.goTo(node, block.next);
     code.end();
@@ -442,7 +458,7 @@ class RegionEmitter implements Surroundings {
     if (last?.outcome.kind !== "to") throw new Error("compiler: a jump without a target");
     const { target } = last.outcome;
     this.settle();
-    const known = isReturn || this.region.targets.length > 1 ? this.candidates() : [];
+    const known = isReturn || this.region.targets.length > 1 ? this.candidates(isReturn) : [];
     this.search(last, target, known);
     last.put(target);
     code.set(NEXT_EIP);
@@ -451,8 +467,10 @@ class RegionEmitter implements Surroundings {
     code.br(OUT);
   }
 
-  private candidates(): { eip: number; target: number }[] {
-    const all = this.structure.targets.map((eip, target) => ({ eip, target }));
+  private candidates(isReturn: boolean): { eip: number; target: number }[] {
+    const { region, structure: shape } = this;
+    const likely = new Set(isReturn ? region.returns : region.routines);
+    const all = shape.targets.map((eip, target) => ({ eip, target })).filter(({ eip }) => likely.has(eip));
     return all.sort((a, b) => (a.eip >>> 0) - (b.eip >>> 0));
   }
 

@@ -28,7 +28,9 @@ export interface Surroundings {
   /** Leaves before the instruction under way: inside an `if`. */
   leave(): void;
   /** Looks the page of a missing translation up and tries again; false: this place leaves instead. */
-  refills(instruction: Instruction): boolean;
+  refills(): boolean;
+  /** A store to a linear address asks the device behind it, if there is no translation. */
+  pokes(linear: Value): boolean;
 }
 
 // biome-ignore format: columns
@@ -44,6 +46,10 @@ interface RegisterChange {
   value: Value;
 }
 
+/** What is known of registers at a place of the program: the values of those that hold constants, by number. */
+export type KnownRegisters = ReadonlyMap<number, number>;
+export const UNKNOWN_REGISTERS: KnownRegisters = new Map();
+
 export class WasmOps extends FlagOps implements Ops<Value> {
   readonly form: Form;
   readonly size: Size;
@@ -53,6 +59,8 @@ export class WasmOps extends FlagOps implements Ops<Value> {
   private readonly instruction: Instruction;
   private readonly around: Surroundings;
   private readonly eip: number;
+  /** What registers are known to hold in front of the instruction, and behind it once its changes are made. */
+  registers: KnownRegisters;
   /** Memory writes, then changes of flags, then of registers: nothing may leave once one of them is done. */
   private readonly writes: (() => void)[] = [];
   private registerChanges: RegisterChange[] = [];
@@ -68,6 +76,7 @@ export class WasmOps extends FlagOps implements Ops<Value> {
     instruction: Instruction,
     eip: number,
     flags: FlagState,
+    registers: KnownRegisters,
     around: Surroundings,
     temporariesUsed: (count: number) => void,
   ) {
@@ -76,6 +85,7 @@ export class WasmOps extends FlagOps implements Ops<Value> {
     this.instruction = instruction;
     this.form = form;
     this.eip = eip;
+    this.registers = registers;
     this.around = around;
     this.temporariesUsed = temporariesUsed;
     this.addressSize = instruction.addressSize;
@@ -168,6 +178,7 @@ export class WasmOps extends FlagOps implements Ops<Value> {
       }
       this.code.set(target);
     }
+    if (changes.length > 0) this.registers = knownAfter(this.registers, changes);
   }
 
   /** Leaves before this instruction if the value on the stack is not zero. */
@@ -180,10 +191,16 @@ export class WasmOps extends FlagOps implements Ops<Value> {
   // --- registers and operands ---
   reg(number: number, size: Size = 32): Value {
     const from = REGISTER + whole(number, size);
+    const isHigh = size === 8 && number > 3;
+    const known = this.registers.get(whole(number, size));
+    if (known !== undefined) {
+      const unused = 32 - size;
+      return constant(((isHigh ? known >>> 8 : known) << unused) >> unused);
+    }
     if (size === 32) return local(from);
     return this.keep(() => {
       this.code.get(from);
-      if (size === 8 && number > 3) {
+      if (isHigh) {
         this.code.const(8);
         this.code.op(OP.i32_shr_u);
       }
@@ -298,7 +315,7 @@ export class WasmOps extends FlagOps implements Ops<Value> {
     const slot = this.temporary();
     this.differs(linear, size, write, slot);
     code.if();
-    if (around.refills(this.instruction)) {
+    if (around.refills()) {
       this.refill(linear, size, write, slot);
       code.if();
       around.leave();
@@ -311,22 +328,29 @@ export class WasmOps extends FlagOps implements Ops<Value> {
   /** Leaves on the stack whether the TLB's entry, whose address a local gets, is not the one for `size` bits at an address. */
   private differs(linear: Value, size: Size, write: boolean, slot: number): void {
     const { code } = this;
-    this.put(linear);
-    code.const(9);
-    code.op(OP.i32_shr_u);
-    code.const(0x1ff8);
-    code.op(OP.i32_and);
+    if (linear.constant) code.const((linear.n >>> 9) & 0x1ff8);
+    else {
+      this.put(linear);
+      code.const(9);
+      code.op(OP.i32_shr_u);
+      code.const(0x1ff8);
+      code.op(OP.i32_and);
+    }
     code.get(TLB);
     code.op(OP.i32_add);
     code.tee(slot);
     code.load(write ? L.TLB_BYTES : 0);
-    this.put(linear);
-    if (size > 8) {
-      code.const(size / 8 - 1);
-      code.op(OP.i32_add);
+    const rest = size / 8 - 1;
+    if (linear.constant) code.const((linear.n + rest) & -4096);
+    else {
+      this.put(linear);
+      if (rest > 0) {
+        code.const(rest);
+        code.op(OP.i32_add);
+      }
+      code.const(-4096);
+      code.op(OP.i32_and);
     }
-    code.const(-4096);
-    code.op(OP.i32_and);
     code.op(OP.i32_ne);
   }
 
@@ -361,7 +385,7 @@ export class WasmOps extends FlagOps implements Ops<Value> {
   }
 
   private storeAt(linear: Value, size: Size, value: Value): void {
-    if (size === 32 && this.around.refills(this.instruction)) this.writes.push(() => this.storeOrPoke(linear, value));
+    if (size === 32 && this.around.pokes(linear)) this.writes.push(() => this.storeOrPoke(linear, value));
     else this.writes.push(() => this.storeUpdateNow(this.translate(linear, size, true), size, value));
   }
 
@@ -477,6 +501,15 @@ export class WasmOps extends FlagOps implements Ops<Value> {
   yield(): void {
     this.outcome = { kind: "yield" };
   }
+}
+
+function knownAfter(registers: KnownRegisters, changes: readonly RegisterChange[]): KnownRegisters {
+  const after = new Map(registers);
+  for (const { number, size, value } of changes) {
+    if (size === 32 && value.constant) after.set(number, value.n);
+    else after.delete(whole(number, size));
+  }
+  return after;
 }
 
 /** The register that an encoding of a size lies in: AH lies in EAX. */

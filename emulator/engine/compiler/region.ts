@@ -38,6 +38,9 @@ export interface Region {
   readonly blocks: ReadonlyMap<number, Block>;
   /** Blocks that can be gone to from outside, and by calls and returns: the entry first. */
   readonly targets: readonly number[];
+  /** EIPs that returns and indirect jumps are likely to go to; not all of them need be targets. */
+  readonly returns: readonly number[];
+  readonly routines: readonly number[];
   readonly instructions: number;
 }
 
@@ -85,6 +88,7 @@ export function formRegion(
   const leaders = new Set([entry]);
   const calls: number[] = [];
   const returns: number[] = [];
+  const resumptions: number[] = [];
   const near = [entry, ...others];
   const far: number[] = [];
   for (const other of others) leaders.add(other);
@@ -118,6 +122,7 @@ export function formRegion(
         far.push(target);
       }
       if (kind === "call" || kind === "indirect call") returns.push(next);
+      if (kind === "yield") resumptions.push(next);
       if (kind === "condition" || kind === "call" || kind === "indirect call" || kind === "yield") {
         leaders.add(next);
         near.push(next);
@@ -130,9 +135,17 @@ export function formRegion(
   for (const leader of leaders) {
     if (found.has(leader)) blocks.set(leader, blockAt(leader, found, leaders));
   }
-  const wanted = everywhere ? [entry, ...blocks.keys()] : [entry, ...calls, ...returns, ...others];
+  const wanted = everywhere ? [entry, ...blocks.keys()] : [entry, ...calls, ...returns, ...resumptions, ...others];
   const targets = [...new Set(wanted)].filter((eip) => blocks.has(eip));
-  return { entry, blocks, targets, instructions: found.size };
+  const known = [entry, ...others];
+  return {
+    entry,
+    blocks,
+    targets,
+    returns: [...known, ...returns],
+    routines: [...known, ...calls],
+    instructions: found.size,
+  };
 }
 
 /** The same code with a block, and a dispatch target, for each instruction. */

@@ -40,6 +40,8 @@ export interface Compiled {
   /** Targets of its indirect jumps that were seen, and how often one was. */
   readonly others: Set<number>;
   samples: number;
+  /** EIPs of instructions that do something about missing translations themselves. */
+  readonly lookups: ReadonlySet<number>;
   isAlive: boolean;
 }
 
@@ -48,6 +50,8 @@ export interface Entry {
   readonly eip: number;
   compiled: Compiled | null;
   target: number;
+  /** What entering there has gained, in interpreted instructions. */
+  gain: number;
 }
 
 /** What regions are made for. */
@@ -76,7 +80,7 @@ export class Regions {
   compiled = 0;
   invalidated = 0;
   entries: Entry[] = [];
-  /** EIPs of instructions whose translations are looked up in place when they are missing. */
+  /** EIPs of instructions whose translations are looked up in place when they are missing: in regions compiled from now on. */
   readonly refilled = new Set<number>();
   /** By physical page: times that its code was written. */
   readonly invalidations = new Map<number, number>();
@@ -106,6 +110,11 @@ export class Regions {
   /** Regions with code in a physical page (number). */
   inPage(page: number): Compiled[] {
     return [...(this.ofPage.get(page) ?? [])];
+  }
+
+  /** Regions of the code as the current processor runs it that have an instruction of a physical page (number) in them. */
+  around(page: number, eip: number): Compiled[] {
+    return this.inPage(page).filter(({ key, places }) => key === this.core.g[G_KEY] && places.has(eip));
   }
 
   // --- validity ---
@@ -212,6 +221,12 @@ export class Regions {
     return made !== undefined && this.entries[made].compiled !== null ? made : -1;
   }
 
+  /** An EIP in a physical page has an entry of a region that is there: others wanted it. */
+  hasEntry(page: number, eip: number): boolean {
+    const entry = this.entries[this.entryAt.get(this.identify(page, eip, this.core.g[G_KEY])) ?? -1];
+    return entry !== undefined && entry.eip === eip && entry.compiled !== null;
+  }
+
   private identify(page: number, eip: number, key: number): number {
     return (page * L.PAGE + (eip & (L.PAGE - 1))) * 0x100 + key;
   }
@@ -230,7 +245,7 @@ export class Regions {
     const { pages, granules } = source;
     const region = formRegion(eip, (at) => source.instructionAt(at), [...others], this.options.everywhere);
     if (region.instructions === 0 || region.blocks.get(eip)?.instructions.length === 0) return;
-    const { slot, targets, heads, bytes } = this.install(region, key);
+    const { slot, targets, heads, lookups, bytes } = this.install(region, key);
     const compiled: Compiled = {
       slot,
       region,
@@ -246,6 +261,7 @@ export class Regions {
       validFor: new Int32Array(core.layout.processors * 2),
       others,
       samples: 0,
+      lookups,
       isAlive: true,
     };
     this.bySlot[slot] = compiled;
@@ -282,7 +298,8 @@ export class Regions {
     const instance = new WebAssembly.Instance(new WebAssembly.Module(emitted.bytes), this.options.imports);
     this.table.set(slot, instance.exports.r);
     this.bytes += emitted.bytes.length;
-    return { slot, targets: emitted.targets, heads: emitted.heads, bytes: emitted.bytes.length };
+    const { targets, heads, lookups } = emitted;
+    return { slot, targets, heads, lookups, bytes: emitted.bytes.length };
   }
 
   /** A region's code in steps, made when it has been asked for often enough. */
@@ -303,7 +320,7 @@ export class Regions {
     const id = this.identify(page, eip, key);
     const known = this.entryAt.get(id);
     if (known !== undefined) return this.entries[known];
-    const entry: Entry = { eip, compiled: null, target: 0 };
+    const entry: Entry = { eip, compiled: null, target: 0, gain: 0 };
     this.entryAt.set(id, this.entries.length);
     this.entries.push(entry);
     return entry;

@@ -49,8 +49,8 @@ export interface Environment {
 export interface EnvironmentWiring {
   /** Record at an EIP in decoded code, or EXIT; makes its page the current one. */
   find(eip: number): number;
-  /** The record begins something: a loop, a routine, code in another page. */
-  watch(p: number): void;
+  /** The record begins something: a loop, or a routine or code in another page. */
+  watch(p: number, isLoop: boolean): void;
   /** Records with handlers from this one on are not watched. */
   readonly handlerCount: number;
 }
@@ -69,7 +69,7 @@ export function makeEnvironment(core: Core, cache: CodeCache, wiring: Environmen
   const jumpTo = (target: number): number => {
     core.i32[g[G_CPU] + L.R_EIP] = target;
     const k = find(target);
-    if (k > 0 && code[k] < handlerCount) watch(k);
+    if (k > 0 && code[k] < handlerCount) watch(k, false);
     return k;
   };
   return {
@@ -118,9 +118,10 @@ export function makeEnvironment(core: Core, cache: CodeCache, wiring: Environmen
       // A link is good as long as the record: both lie in one page under one key.
       if (k > 0 && g[G_CODE_PAGE] === page && p !== cache.scratch && code[p + F.F_SPECIAL] === 0)
         code[p + F.F_TARGET] = k;
+      if (k <= 0) return k;
       // Heads of loops, routines, and what lies in another page.
-      if (k > 0 && (k <= p || g[G_CODE_PAGE] !== page || isCall(cache.instructions[code[p + F.F_INSTRUCTION]])))
-        watch(k);
+      if (isCall(cache.instructions[code[p + F.F_INSTRUCTION]]) || g[G_CODE_PAGE] !== page) watch(k, false);
+      else if (k <= p) watch(k, true);
       return k;
     },
     jumpTo,

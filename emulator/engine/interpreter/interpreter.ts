@@ -42,7 +42,7 @@ import { forms } from "../../isa/forms.ts";
 import type { Form, Instruction } from "../../isa/instruction.ts";
 import { CS, SS } from "../../isa/operands.ts";
 import * as L from "../../memory/layout.ts";
-import { Compiler, type CompilerOptions, type SlicesRun } from "../compiler/compiler.ts";
+import { Compiler, type CompilerOptions, LOOP, type SlicesRun } from "../compiler/compiler.ts";
 import { segmentOffset } from "../compiler/runtime.ts";
 import type { TraceRing } from "../trace/ring.ts";
 import { makeBoundary, quickMnemonics } from "./boundary.ts";
@@ -161,7 +161,7 @@ export class Interpreter {
     core.linear.translationsChanged = (processor) => this.forgetFetches(processor);
 
     const find = (eip: number): number => finder.find(eip);
-    const watch = (p: number): void => this.compiler?.watch(p);
+    const watch = (p: number, isLoop: boolean): void => this.compiler?.watch(p, isLoop ? LOOP : undefined);
     const environment = makeEnvironment(core, this.cache, { find, watch, handlerCount });
     this.handlers = makeHandlers(environment);
     const wiring = {

@@ -30,7 +30,13 @@ test("every golden instruction that is data flow makes a valid module, also wher
     if (bits !== 32 || typeof instruction === "string" || kindOf(instruction) === "interpret") continue;
     for (const key of keys) {
       const region = formRegion(0x1000, (eip) => (eip === 0x1000 ? instruction : null), [], false);
-      const options = { key, pages: PAGES, slot: 1, refilled: new Set(key === keys[0] ? [0x1000] : []), exact: true };
+      const options = {
+        key,
+        pages: PAGES,
+        slot: 1,
+        refilled: new Set(key === keys[0] ? [0x1000] : []),
+        exact: true,
+      };
       assert.ok(isModule(emitRegion(region, options).bytes), source);
     }
     compiled++;

@@ -22,7 +22,8 @@ function randomRegion(random: Random): Region {
     blocks.set(start, { start, instructions, end, target: somewhere(), next: somewhere() });
   }
   const others = Array.from({ length: random.below(4) }, () => 1 + random.below(count));
-  return { entry: 1, blocks, targets: [...new Set([1, ...others])], instructions: count };
+  const targets = [...new Set([1, ...others])];
+  return { entry: 1, blocks, targets, returns: targets, routines: targets, instructions: count };
 }
 
 /** Where a block may go on within the region, and whether by way of the dispatcher. */
