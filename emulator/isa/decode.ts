@@ -7,13 +7,14 @@ import { CS, DS, ES, FS, GS, SS } from "./operands.ts";
 const maximumLength = 15;
 
 // What the first look at an opcode byte says.
-const undefinedOpcode = 0;
-const withoutModRM = 1;
-const withModRM = 2;
+const unknownOpcode = 0;
+const undefinedOpcode = 1;
+const withoutModRM = 2;
+const withModRM = 3;
 /** MOV to and from CR and DR: ModR/M is there, `mod` is ignored. */
-const withRegisters = 3;
+const withRegisters = 4;
 
-/** By map and opcode: no such opcode, one without ModR/M, or one with. */
+/** By map and opcode: nobody has asked yet, no such opcode, one without ModR/M, or one with. */
 const opcodeKind = new Uint8Array(512);
 
 /** Form ids by map, opcode, operand size, address size, F2/F3, and (mod = 3, reg) of ModR/M; -1 where there is none. */
@@ -44,21 +45,30 @@ const ignoresMod = (form: Form): boolean => form.operands.includes("CR") || form
 const rank = (form: Form): number =>
   (form.mandatory !== 0 ? 8 : 0) + (form.alias ? 0 : 4) + (form.plusRegister ? 0 : 2) + (form.modrm === "/r" ? 0 : 1);
 
-function place(form: Form): void {
+/** By map and opcode: the forms that it may be. */
+const formsOf: Form[][] = Array.from({ length: 512 }, () => []);
+for (const form of forms) {
+  const at = (form.map - 1) * 256 + form.opcode;
+  for (let offset = form.plusRegister ? 7 : 0; offset >= 0; offset--) formsOf[at + offset].push(form);
+}
+
+/** Lays an opcode's forms down when it is met first: programs have a tenth of them. */
+function layDown(at: number): number {
+  opcodeKind[at] = undefinedOpcode;
+  for (const form of formsOf[at].sort((a, b) => rank(a) - rank(b))) place(form, at);
+  return opcodeKind[at];
+}
+
+function place(form: Form, at: number): void {
   const codes = form.trailers.map((name) => trailerCodes[name]);
   const trailer = codes.length === 2 ? enterTrailers : (codes[0] ?? 0);
   trailerOf[form.id] = trailer;
-  const kind = form.modrm === "none" ? withoutModRM : ignoresMod(form) ? withRegisters : withModRM;
-  const last = form.plusRegister ? form.opcode + 7 : form.opcode;
-  for (let opcode = form.opcode; opcode <= last; opcode++) {
-    const at = (form.map - 1) * 256 + opcode;
-    opcodeKind[at] = kind;
-    for (const operand32 of sizesOf(form.operandSize)) {
-      groupTrailer[at * 2 + operand32] = trailer;
-      for (const address32 of sizesOf(form.addressSize))
-        for (const prefix of prefixesOf(form))
-          placeModRM(form, (((at * 2 + operand32) * 2 + address32) * 3 + prefix) * 16);
-    }
+  opcodeKind[at] = form.modrm === "none" ? withoutModRM : ignoresMod(form) ? withRegisters : withModRM;
+  for (const operand32 of sizesOf(form.operandSize)) {
+    groupTrailer[at * 2 + operand32] = trailer;
+    for (const address32 of sizesOf(form.addressSize))
+      for (const prefix of prefixesOf(form))
+        placeModRM(form, (((at * 2 + operand32) * 2 + address32) * 3 + prefix) * 16);
   }
 }
 
@@ -99,8 +109,6 @@ function registerExists({ operands }: Form, reg: number): boolean {
   if (operands.includes("CR")) return reg === 0 || (reg >= 2 && reg <= 4);
   return true;
 }
-
-for (const form of [...forms].sort((a, b) => rank(a) - rank(b))) place(form);
 
 /** 16-bit addressing (table 2-1): base and index by rm. */
 const base16 = Int8Array.of(3, 3, 5, 5, NONE, NONE, 5, 3);
@@ -174,7 +182,8 @@ export function decode(
     if (at >= limit) return short;
     opcode = 256 + bytes[at++]!;
   }
-  const kind = opcodeKind[opcode]!;
+  let kind = opcodeKind[opcode]!;
+  if (kind === unknownOpcode) kind = layDown(opcode);
   if (kind === undefinedOpcode) return "invalid";
 
   const mandatory = repeat === 0 ? 0 : repeat - 0xf1;

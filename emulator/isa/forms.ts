@@ -86,22 +86,53 @@ function roleOf(spec: OperandSpec, operands: readonly OperandSpec[], index: numb
   return "fixed";
 }
 
+/** Remembers what a function gave for each argument. */
+function memoised<Argument, Result>(make: (argument: Argument) => Result): (argument: Argument) => Result {
+  const made = new Map<Argument, Result>();
+  return (argument) => {
+    let result = made.get(argument);
+    if (result === undefined) {
+      result = make(argument);
+      made.set(argument, result);
+    }
+    return result;
+  };
+}
+
+/** What the notes of a row say; many rows have the same. */
+interface Notes {
+  readonly has: (name: string) => boolean;
+  readonly access: Form["access"];
+  /** Of notes with a value, that; "" without the note. */
+  readonly values: Readonly<Record<string, string>>;
+}
+
+const VALUED = ["sets", "reads", "undef", "skip", "default", "unimplemented"];
+
+const notesOf = memoised((text: string): Notes => {
+  const notes = text === "" ? [] : text.split(" ");
+  const wrong = notes.find((note) => !knownNote.test(note) && !accesses.test(note));
+  if (wrong !== undefined) throw new Error(`isa/table.ts: "${text}" has the unknown note "${wrong}"`);
+  const access = notes.find((note) => accesses.test(note))?.split(",") ?? [];
+  const valueFor = (name: string): string =>
+    notes.find((note) => note.startsWith(`${name}:`))?.slice(name.length + 1) ?? "";
+  return {
+    has: (name) => notes.includes(name),
+    access: access.map((use) => (use === "-" ? "" : (use as "r" | "w" | "rw"))),
+    values: Object.fromEntries(VALUED.map((name) => [name, valueFor(name)])),
+  };
+});
+
+const operandsOf = memoised((text: string): readonly OperandSpec[] => (text === "" ? [] : text.split(", ")));
+const impliedSizeOf = memoised(impliedSize);
+
 function parse(row: Row, id: number): Form {
   const [syntax, opcodeText, notesText = ""] = row;
   const space = syntax.indexOf(" ");
   const mnemonic = space < 0 ? syntax : syntax.slice(0, space);
-  const operands = space < 0 ? [] : syntax.slice(space + 1).split(", ");
+  const operands = operandsOf(space < 0 ? "" : syntax.slice(space + 1));
   const column = parseOpcode(opcodeText, operands);
-  const notes = notesText === "" ? [] : notesText.split(" ");
-  const note = (name: string): boolean => notes.includes(name);
-  const valued = (name: string): string =>
-    notes.find((text) => text.startsWith(`${name}:`))?.slice(name.length + 1) ?? "";
-
-  for (const text of notes) {
-    if (!knownNote.test(text) && !accesses.test(text))
-      throw new Error(`isa/table.ts: "${syntax}" has the unknown note "${text}"`);
-  }
-  const access = notes.find((text) => accesses.test(text))?.split(",") ?? [];
+  const { has, access, values } = notesOf(notesText);
   if (access.length !== operands.length)
     throw new Error(`isa/table.ts: "${syntax}" needs the use of each operand in its notes`);
 
@@ -126,24 +157,24 @@ function parse(row: Row, id: number): Form {
     modrm,
     modrmByte,
     trailers: column.trailers,
-    operandSize: column.operandSize || (note("anysize") ? 0 : impliedSize(operands)),
+    operandSize: column.operandSize || (has("anysize") ? 0 : impliedSizeOf(operands)),
     addressSize: column.addressSize,
     mandatory: column.mandatory,
     rmRegister: modrm !== "none" && (rm === undefined || rm.startsWith("r")),
     rmMemory:
       modrm !== "none" && modrmByte === NONE && !controlRegister && (rm === undefined || /^(?:m|r\/m)/.test(rm)),
-    lockable: note("lock"),
-    lockedAlways: note("locked"),
-    repeatable: note("rep"),
-    access: access.map((use) => (use === "-" ? "" : (use as "r" | "w" | "rw"))),
-    flagsSet: valued("sets"),
-    flagsRead: valued("reads"),
-    flagsUndefined: valued("undef"),
-    witnessSkips: valued("skip"),
-    alias: note("alias"),
-    commutes: note("commutes"),
-    defaultImmediate: valued("default") === "" ? NONE : Number(valued("default")),
-    unimplemented: valued("unimplemented"),
+    lockable: has("lock"),
+    lockedAlways: has("locked"),
+    repeatable: has("rep"),
+    access,
+    flagsSet: values.sets,
+    flagsRead: values.reads,
+    flagsUndefined: values.undef,
+    witnessSkips: values.skip,
+    alias: has("alias"),
+    commutes: has("commutes"),
+    defaultImmediate: values.default === "" ? NONE : Number(values.default),
+    unimplemented: values.unimplemented,
   });
 }
 

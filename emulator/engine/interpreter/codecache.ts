@@ -160,7 +160,7 @@ export class CodeCache {
       this.markGranules(page, at, found.length);
       this.write(p, found, at, key);
       at += found.length;
-      if (facts[found.form.id].ends) {
+      if (factsOf(found.form).ends) {
         // Never reached in sequence but by a JMP or HLT that comes back: look the address up then.
         const tail = this.next;
         this.next += F.STRIDE;
@@ -185,7 +185,7 @@ export class CodeCache {
     const { handler, plain } = this.select(instruction);
     this.blank(p);
     code[p + F.F_HANDLER] = handler;
-    const { regSize, rmSize, isXlat, isPop } = facts[form.id];
+    const { regSize, rmSize, isXlat, isPop } = factsOf(form);
     code[p + F.F_REG] = scaled(instruction.reg, regSize);
     code[p + F.F_RM] = scaled(instruction.rm, rmSize);
     code[p + F.F_IMM] = instruction.immediate;
@@ -279,7 +279,7 @@ interface Facts {
   readonly ends: boolean;
 }
 
-const factsOf = ({ operands, mnemonic }: Form): Facts => ({
+const findFacts = ({ operands, mnemonic }: Form): Facts => ({
   regSize: sizeOf(operands.find((spec) => /^r\d/.test(spec))),
   rmSize: sizeOf(operands.find((spec) => spec.startsWith("r/m"))),
   isXlat: mnemonic.startsWith("XLAT"),
@@ -287,5 +287,14 @@ const factsOf = ({ operands, mnemonic }: Form): Facts => ({
   ends: ENDS.has(mnemonic),
 });
 
-/** By form. */
-const facts: readonly Facts[] = forms.map(factsOf);
+/** By form, once asked for. */
+const facts: (Facts | undefined)[] = new Array(forms.length);
+
+function factsOf(form: Form): Facts {
+  let found = facts[form.id];
+  if (found === undefined) {
+    found = findFacts(form);
+    facts[form.id] = found;
+  }
+  return found;
+}

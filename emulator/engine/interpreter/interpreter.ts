@@ -38,7 +38,6 @@ import {
   plainOf,
   type Quick,
 } from "../../cpu/index.ts";
-import { forms } from "../../isa/forms.ts";
 import type { Form, Instruction } from "../../isa/instruction.ts";
 import { CS, SS } from "../../isa/operands.ts";
 import * as L from "../../memory/layout.ts";
@@ -553,9 +552,9 @@ export class Interpreter {
   }
 }
 
-/** By form: it reads and writes its memory operand. */
-const updates = forms.map(({ roles, access }) => roles.some((role, i) => role === "rm" && access[i] === "rw"));
-
+/** It reads and writes its memory operand. */
 function isUpdate(instruction: Instruction | undefined): boolean {
-  return instruction?.memory === true && updates[instruction.form.id] === true;
+  if (instruction?.memory !== true) return false;
+  const { roles, access } = instruction.form;
+  return access[roles.indexOf("rm")] === "rw";
 }
