@@ -41,7 +41,7 @@ symlinkSync(`${ROOT}tools`, join(folder, "tools"));
 for (const { language, name, text } of blocks) if (language === "ts") writeFileSync(join(folder, name), text);
 
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
-  ring0: [`${ROOT}dist/tools/cli/main.js`],
+  ring0: [`${ROOT}dist/tools/cli/ring0.cjs`],
   tsx: ["--import", "tsx"],
 };
 

@@ -1,11 +1,12 @@
-// Writes the quick form of the command (tools/cli/prepared.ts) from what the compiler emitted: one script, and V8's code for it.
+// Writes what starts the command, from what the compiler emitted: `ring0.cjs`, and the quick form (tools/cli/prepared.ts), which is one
+// script and V8's code for it.
 //
 // V8 keeps the functions that have been compiled by then, so the script runs a kernel first.
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { type BuildOptions, build, transform } from "esbuild";
 import { linkKernel } from "#kernel";
 import { processHost } from "../cli/host.ts";
 import { type Prepared, prepare, preparedBytes } from "../cli/prepared.ts";
@@ -13,22 +14,39 @@ import { withConstantsAgain } from "./bundled.ts";
 
 const CLI = new URL("../../dist/tools/cli/", import.meta.url);
 
-/** The command's modules as the text of one CommonJS module. Packages stay outside. */
-async function bundle(): Promise<string> {
+/** Modules as the text of one CommonJS module, in which `url` is its address. */
+async function bundle(entry: string, options: BuildOptions, url: string): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("quick.js", CLI))],
+    ...options,
+    entryPoints: [fileURLToPath(new URL(entry, CLI))],
     bundle: true,
     write: false,
     platform: "node",
     target: "node20",
     format: "cjs",
     charset: "ascii",
-    supported: { "dynamic-import": false }, // V8 forgets what a script with cached code may import
-    external: ["yargs", "pino", "tsx"],
-    define: { "import.meta.url": "__url" },
+    define: { "import.meta.url": url },
     logLevel: "warning",
   });
-  return withConstantsAgain(outputFiles[0].text);
+  return outputFiles?.[0]?.text ?? "";
+}
+
+/** The command as far as it runs images. Packages stay outside. */
+async function quickForm(): Promise<string> {
+  const text = await bundle(
+    "quick.js",
+    {
+      supported: { "dynamic-import": false }, // V8 forgets what a script with cached code may import
+      external: ["yargs", "pino", "tsx"],
+    },
+    "__url",
+  );
+  const { code } = await transform(withConstantsAgain(text), {
+    minifyWhitespace: true,
+    charset: "ascii",
+    lineLimit: 120,
+  });
+  return code;
 }
 
 /** Runs the kernel's workload, and says nothing of it. */
@@ -46,10 +64,24 @@ async function warmUp({ run }: Prepared): Promise<void> {
   }
 }
 
-const text = await bundle();
+/** Whoever starts the command meanwhile finds no such file, or a whole one. */
+function write(name: string, bytes: string | Uint8Array, mode: number): void {
+  const half = new URL("half", CLI);
+  writeFileSync(half, bytes, { mode });
+  renameSync(half, new URL(name, CLI));
+}
+
+const start = await bundle(
+  "main.js",
+  {
+    external: ["./whole.js"],
+    banner: { js: '"use strict";\nconst __url = require("node:url").pathToFileURL(__filename).href;' },
+  },
+  "__url",
+);
+write("ring0.cjs", start, 0o755);
+
+const text = await quickForm();
 const prepared = prepare(text);
 await warmUp(prepared);
-// Whoever starts the command meanwhile finds no form, or a whole one.
-const half = new URL("quick.half", CLI);
-writeFileSync(half, preparedBytes(text, prepared.script.createCachedData()));
-renameSync(half, new URL("quick.prepared", CLI));
+write("quick.prepared", preparedBytes(text, prepared.script.createCachedData()), 0o644);

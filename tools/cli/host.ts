@@ -1,6 +1,7 @@
 // What a command knows of the world around it: two streams, and how they like to be written to.
 
 import { type Log, silent } from "./log.ts";
+import { processOutput } from "./streams.ts";
 
 /** A stream for people or for a pipe. */
 export interface Output {
@@ -22,23 +23,11 @@ export interface Host {
   breathe(): Promise<void>;
 }
 
-/** The process's own streams. A reader that has gone away (`ring0 trace ... | head`) ends the process quietly. */
+/** The process's own streams and time. */
 export function processHost(): Host {
-  const stream = (target: NodeJS.WriteStream): Output => {
-    target.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(0);
-      throw error;
-    });
-    return {
-      write: (data) => {
-        target.write(data);
-      },
-      isTerminal: target.isTTY === true,
-    };
-  };
   return {
-    out: stream(process.stdout),
-    err: stream(process.stderr),
+    out: processOutput(1),
+    err: processOutput(2),
     log: silent,
     now: () => process.uptime(),
     breathe: () => new Promise((resolve) => setImmediate(resolve)),

@@ -20,7 +20,7 @@ export interface Ended {
 /** Runs `ring0 WORDS` in `folder`; its output as text, a byte a character. */
 export function ring0(...words: string[]): Ended {
   const environment = { ...process.env, NO_COLOR: "1" };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [`${ROOT}dist/tools/cli/main.js`, ...words], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [`${ROOT}dist/tools/cli/ring0.cjs`, ...words], {
     cwd: folder,
     encoding: "latin1",
     env: environment,

@@ -1,0 +1,53 @@
+// Where the command's output goes: all of it arrives in files and in pipes, also in those that are full and do not block.
+import { spawnSync } from "node:child_process";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { file, folder, ROOT, read } from "./command.ts";
+
+const test = suite("output streams");
+
+// 200,000 times 'A' to COM1, and 0 to the exit port.
+const bytes = new Uint8Array(512);
+bytes.set([0x66, 0xb9, 0x40, 0x0d, 0x03, 0x00, 0xba, 0xf8, 0x03, 0xb0, 0x41, 0xee, 0x66, 0x49, 0x75, 0xfb]);
+bytes.set([0x30, 0xc0, 0xe6, 0xf4, 0xf4], 16);
+bytes.set([0x55, 0xaa], 510);
+file("letters.bin", bytes);
+const RING0 = `"${process.execPath}" "${ROOT}dist/tools/cli/ring0.cjs" letters.bin`;
+const LETTERS = "A".repeat(200_000);
+
+/** A process that lets the pipe it writes to not block, as long as it lives. */
+const UNBLOCKED = `"${process.execPath}" -e "process.stdout.write(''); setTimeout(() => {}, 1500)" &`;
+
+function shell(command: string): { status: number | null; stdout: string } {
+  return spawnSync("sh", ["-c", command], { cwd: folder, encoding: "latin1", maxBuffer: 1 << 24 });
+}
+
+test("to a file", () => {
+  assert.is(shell(`${RING0} >letters.txt 2>said.txt`).status, 0);
+  assert.is(read("letters.txt"), LETTERS);
+  assert.match(read("said.txt"), /^ring0: guest exit 0, after /);
+});
+
+test("to nobody", () => {
+  assert.is(shell(`${RING0} >/dev/null 2>&1`).status, 0);
+});
+
+test("to a pipe that is read late", () => {
+  assert.is(shell(`${RING0} | (sleep 0.5; cat)`).stdout, LETTERS);
+});
+
+test("to a full pipe that does not block", () => {
+  assert.is(shell(`(${UNBLOCKED} sleep 0.2; ${RING0}) | (sleep 1; cat)`).stdout, LETTERS);
+});
+
+test("a reader that has gone away ends it quietly", () => {
+  assert.is(shell(`(${RING0}; echo $? >status.txt) 2>said.txt | head -c 10`).stdout, "A".repeat(10));
+  assert.is(read("status.txt"), "0\n");
+  assert.is(read("said.txt"), "");
+});
+
+test("without a place to go it runs all the same", () => {
+  assert.is(shell(`${RING0} >&- 2>&-`).status, 0);
+});
+
+test.run();

@@ -1,0 +1,60 @@
+// The process's output, as commands write to it.
+import { fstatSync, statSync, writeSync } from "node:fs";
+import { devNull } from "node:os";
+import type { Output } from "./host.ts";
+
+/**
+ * The process's stream with a file descriptor. Files, pipes and nobody are written to at once. So does Node on Linux, but its streams
+ * take a hundredth of a second to make. A reader that has gone away (`ring0 trace ... | head`) ends the process quietly.
+ */
+export function processOutput(descriptor: 1 | 2): Output {
+  return isPlain(descriptor) ? plainOutput(descriptor) : streamOutput(descriptor);
+}
+
+function isPlain(descriptor: number): boolean {
+  try {
+    const status = fstatSync(descriptor);
+    if (status.isFile() || status.isFIFO() || status.isSocket()) return true;
+    return status.isCharacterDevice() && status.rdev === statSync(devNull).rdev;
+  } catch {
+    return false; // closed: Node has something in its place
+  }
+}
+
+function plainOutput(descriptor: number): Output {
+  return {
+    write: (data) => {
+      let rest = typeof data === "string" ? Buffer.from(data) : data;
+      while (rest.length > 0) {
+        try {
+          rest = rest.subarray(writeSync(descriptor, rest));
+        } catch (error) {
+          waitAfter(error as NodeJS.ErrnoException);
+        }
+      }
+    },
+    isTerminal: false,
+  };
+}
+
+/** A pipe that is full, and does not block, is waited for. */
+function waitAfter(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EAGAIN") leave(error);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+}
+
+function streamOutput(descriptor: 1 | 2): Output {
+  const target = descriptor === 1 ? process.stdout : process.stderr;
+  target.on("error", leave);
+  return {
+    write: (data) => {
+      target.write(data);
+    },
+    isTerminal: target.isTTY === true,
+  };
+}
+
+function leave(error: NodeJS.ErrnoException): never {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+}
