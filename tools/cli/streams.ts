@@ -11,7 +11,8 @@ export function processOutput(descriptor: 1 | 2): Output {
   return isPlain(descriptor) ? plainOutput(descriptor) : streamOutput(descriptor);
 }
 
-function isPlain(descriptor: number): boolean {
+/** What is written to a file, a pipe or nobody has been written when the call is over. */
+export function isPlain(descriptor: number): boolean {
   try {
     const status = fstatSync(descriptor);
     if (status.isFile() || status.isFIFO() || status.isSocket()) return true;

@@ -268,28 +268,31 @@ export class Compiler {
 
   /** The counting handler. */
   count(p: number): number {
-    const { core, cache, handlers, enterHandler } = this.host;
     const number = p / F.STRIDE;
-    const own = handlers[this.replaced[number]];
-    if (core.g[G_LEFT] < SMALL_BUDGET && !this.isEager) return own(p); // it would not be entered
-    if (!this.isHot(p)) return own(p);
+    const left = --this.left[number];
+    if ((left > 0 && left % LOOK_EVERY !== 0) || !this.isHot(p, left))
+      return this.host.handlers[this.replaced[number]](p);
+    const { cache, handlers, enterHandler, currentPage, eipOf } = this.host;
     if (!this.regions.hasRoom) this.flush();
-    const entry = this.regions.entryFor(this.host.currentPage(), this.host.eipOf(p));
+    const entry = this.regions.entryFor(currentPage(), eipOf(p));
     if (entry < 0) {
       this.giveUp(p, null);
-      return own(p);
+      return handlers[this.replaced[number]](p);
     }
     this.entryOf[number] = entry;
     cache.code[p] = enterHandler;
     return this.enter(p);
   }
 
-  /** It has been met often enough, or often while a region is there already; once more now. */
-  private isHot(p: number): boolean {
-    const { cache, currentPage, eipOf } = this.host;
+  /** It has been met often enough, or often while a region is there already. Not where it would not be entered, nor need be. */
+  private isHot(p: number, left: number): boolean {
+    const { core, cache, currentPage, eipOf } = this.host;
     const number = p / F.STRIDE;
-    const left = --this.left[number];
-    if (left > 0) return left % LOOK_EVERY === 0 && this.regions.hasEntry(currentPage(), eipOf(p));
+    if (core.g[G_LEFT] < SMALL_BUDGET && !this.isEager) {
+      this.left[number]++;
+      return false;
+    }
+    if (left > 0) return this.regions.hasEntry(currentPage(), eipOf(p));
     if (this.watchedFor[number] !== SLICE || !this.isInside(eipOf(p))) return true;
     cache.code[p] = this.replaced[number];
     return false;
