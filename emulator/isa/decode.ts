@@ -1,7 +1,7 @@
 // Bytes to instruction (Intel SDM vol. 2, ch. 2 and appendix A): prefixes, opcode maps, ModR/M, SIB, and what follows.
-import { forms } from "./forms.ts";
 import { type DecodeFailure, type Form, type Instruction, NONE, type Trailer } from "./instruction.ts";
 import { CS, DS, ES, FS, GS, SS } from "./operands.ts";
+import { formCount, formOf, opcodesOf } from "./rows.ts";
 
 /** Architectural limit on an instruction's bytes, prefixes included; one more is #GP. */
 const maximumLength = 15;
@@ -33,7 +33,7 @@ const trailerCodes: Readonly<Record<Trailer, number>> = {
   moffs: 6,
 };
 const enterTrailers = 7;
-const trailerOf = new Uint8Array(forms.length);
+const trailerOf = new Uint8Array(formCount);
 
 /** The trailers of an opcode's group by opcode and operand size, for the members that do not exist. */
 const groupTrailer = new Uint8Array(512 * 2);
@@ -45,17 +45,15 @@ const ignoresMod = (form: Form): boolean => form.operands.includes("CR") || form
 const rank = (form: Form): number =>
   (form.mandatory !== 0 ? 8 : 0) + (form.alias ? 0 : 4) + (form.plusRegister ? 0 : 2) + (form.modrm === "/r" ? 0 : 1);
 
-/** By map and opcode: the forms that it may be. */
-const formsOf: Form[][] = Array.from({ length: 512 }, () => []);
-for (const form of forms) {
-  const at = (form.map - 1) * 256 + form.opcode;
-  for (let offset = form.plusRegister ? 7 : 0; offset >= 0; offset--) formsOf[at + offset].push(form);
-}
+/** By map and opcode: ids of the forms that it may be. */
+const idsOf: number[][] = Array.from({ length: 512 }, () => []);
+for (let id = 0; id < formCount; id++) for (const at of opcodesOf(id)) idsOf[at].push(id);
 
 /** Lays an opcode's forms down when it is met first: programs have a tenth of them. */
 function layDown(at: number): number {
   opcodeKind[at] = undefinedOpcode;
-  for (const form of formsOf[at].sort((a, b) => rank(a) - rank(b))) place(form, at);
+  const candidates = idsOf[at].map(formOf).sort((a, b) => rank(a) - rank(b));
+  for (const form of candidates) place(form, at);
   return opcodeKind[at];
 }
 
@@ -289,7 +287,7 @@ export function decode(
   }
 
   if (id < 0) return "invalid";
-  const form = forms[id]!;
+  const form = formOf(id);
   if (lock && !(form.lockable && memory)) return "invalid";
   if (form.plusRegister) reg = opcode & 7;
   return {

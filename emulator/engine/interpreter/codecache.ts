@@ -1,6 +1,5 @@
 // Decoded code: records in one array, found by physical page, kept true when the page is written.
 import { decode } from "../../isa/decode.ts";
-import { forms } from "../../isa/forms.ts";
 import { type Form, type Instruction, NONE } from "../../isa/instruction.ts";
 import { CS } from "../../isa/operands.ts";
 import * as L from "../../memory/layout.ts";
@@ -288,7 +287,7 @@ const findFacts = ({ operands, mnemonic }: Form): Facts => ({
 });
 
 /** By form, once asked for. */
-const facts: (Facts | undefined)[] = new Array(forms.length);
+const facts: (Facts | undefined)[] = [];
 
 function factsOf(form: Form): Facts {
   let found = facts[form.id];

@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Form, forms, table } from "../../../emulator/isa/index.ts";
+import { opcodesOf } from "../../../emulator/isa/rows.ts";
 
 const test = suite("table");
 
@@ -45,6 +46,13 @@ test("LOCK is allowed on the manual's list, with memory for destination", () => 
 test("the string instructions repeat, and nothing else", () => {
   const repeating = new Set(forms.filter((form) => form.repeatable).map((form) => form.mnemonic.slice(0, -1)));
   assert.is([...repeating].sort().join(" "), "CMPS INS LODS MOVS OUTS SCAS STOS");
+});
+
+test("a form's opcodes are found without reading it", () => {
+  for (const { id, map, opcode, plusRegister } of forms) {
+    const first = (map - 1) * 256 + opcode;
+    assert.equal(opcodesOf(id), plusRegister ? Array.from({ length: 8 }, (_, i) => first + i) : [first], table[id][1]);
+  }
 });
 
 const describe = (form: Form): string =>
