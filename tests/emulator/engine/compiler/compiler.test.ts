@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { byte, dword, eax, ebx, ecx, edi, esi, esp, type Image, link, proc } from "#asm";
+import { byte, dword, eax, ebx, ecx, edi, edx, esi, esp, type Image, link, proc } from "#asm";
 import { type Engine, Machine } from "#emulator";
 import { emitRegion } from "../../../../emulator/engine/compiler/emit.ts";
 import { formRegion, kindOf } from "../../../../emulator/engine/compiler/region.ts";
@@ -112,6 +112,40 @@ test("regions read the clock, and write the TPR while no interrupt waits, by the
   const exits = machine.statistics?.exits;
   assert.ok(exits && exits.memory < 500 && exits.interpret < 500, JSON.stringify(exits));
   assert.is(machine.hash(), run(priorities, "interpreter").hash());
+});
+
+/** Takes the level up and down as kernels do: the APIC's address is a constant of the routine. */
+const levels = link(
+  proc("main", (a) => {
+    a.mov(esp, 0x100000);
+    a.mov(ecx, 20_000);
+    a.label("again");
+    a.call("raise");
+    a.call("lower");
+    a.dec(ecx);
+    a.jnz("again");
+    a.mov(eax, 0);
+    a.out(0xf4, eax);
+    for (const [name, priority] of [
+      ["raise", 0x40],
+      ["lower", 0],
+    ] as const) {
+      a.label(name);
+      a.mov(eax, priority);
+      a.mov(edx, 0xfee00000);
+      a.mov(dword(edx, 0x80), eax);
+      a.pause();
+      a.ret();
+    }
+  }),
+);
+
+test("a loop, the routines it calls, and what follows PAUSE in them are one region, compiled once", () => {
+  const machine = run(levels);
+  const { compiled, exits } = machine.statistics ?? { compiled: 0, exits: {} as Record<string, number> };
+  assert.is(compiled, 1);
+  assert.ok(exits.memory < 20, JSON.stringify(exits));
+  assert.is(machine.hash(), run(levels, "interpreter").hash());
 });
 
 /** Writes a routine anew again and again, each time at the next of 4,096 places, and calls it often enough to be hot. */
