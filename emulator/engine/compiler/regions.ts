@@ -73,6 +73,8 @@ const MOST_ENTRIES = 50_000;
 /** Below this budget code in steps does not go over to the region as a whole. */
 const SMALL_REST = 48;
 
+const NOTHING: readonly Compiled[] = [];
+
 export class Regions {
   readonly alive = new Set<Compiled>();
   /** Bytes of WebAssembly of all that are alive. */
@@ -107,14 +109,13 @@ export class Regions {
     return this.bySlot[slot];
   }
 
-  /** Regions with code in a physical page (number). */
-  inPage(page: number): Compiled[] {
-    return [...(this.ofPage.get(page) ?? [])];
-  }
-
   /** Regions of the code as the current processor runs it that have an instruction of a physical page (number) in them. */
   around(page: number, eip: number): Compiled[] {
-    return this.inPage(page).filter(({ key, places }) => key === this.core.g[G_KEY] && places.has(eip));
+    const key = this.core.g[G_KEY];
+    const found: Compiled[] = [];
+    for (const compiled of this.ofPage.get(page) ?? NOTHING)
+      if (compiled.key === key && compiled.places.has(eip)) found.push(compiled);
+    return found;
   }
 
   // --- validity ---
