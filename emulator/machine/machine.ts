@@ -73,7 +73,10 @@ export interface MachineOptions {
 
 export type Engine = "interpreter" | "compiled" | "auto" | "everywhere";
 
-/** Times an entry of code is met before it is compiled: a compilation takes as long as some thousand interpreted instructions. */
+/**
+ * Times the head of a loop is met before it is compiled, half of those of other entries: a compilation takes as long as some thousand
+ * interpreted instructions.
+ */
 const HOT = 1000;
 
 function compilerOptions(engine: Engine, inexact: boolean): CompilerOptions | null {

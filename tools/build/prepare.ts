@@ -66,7 +66,8 @@ async function warmUp({ run }: Prepared): Promise<void> {
 
 /** Whoever starts the command meanwhile finds no such file, or a whole one. */
 function write(name: string, bytes: string | Uint8Array, mode: number): void {
-  const half = new URL("half", CLI);
+  const half = new URL(`${name}.half`, CLI);
+  rmSync(half, { force: true }); // one that was left has its own mode
   writeFileSync(half, bytes, { mode });
   renameSync(half, new URL(name, CLI));
 }

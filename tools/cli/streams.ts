@@ -1,6 +1,7 @@
 // The process's output, as commands write to it.
 import { fstatSync, statSync, writeSync } from "node:fs";
 import { devNull } from "node:os";
+import { CommandError, EXIT } from "./exit.ts";
 import type { Output } from "./host.ts";
 
 /**
@@ -18,11 +19,11 @@ export function isPlain(descriptor: number): boolean {
     if (status.isFile() || status.isFIFO() || status.isSocket()) return true;
     return status.isCharacterDevice() && status.rdev === statSync(devNull).rdev;
   } catch {
-    return false; // closed: Node has something in its place
+    return false; // it cannot be told
   }
 }
 
-function plainOutput(descriptor: number): Output {
+function plainOutput(descriptor: 1 | 2): Output {
   return {
     write: (data) => {
       let rest = typeof data === "string" ? Buffer.from(data) : data;
@@ -30,7 +31,7 @@ function plainOutput(descriptor: number): Output {
         try {
           rest = rest.subarray(writeSync(descriptor, rest));
         } catch (error) {
-          waitAfter(error as NodeJS.ErrnoException);
+          if (!isFull(error as NodeJS.ErrnoException)) return fail(descriptor, error as NodeJS.ErrnoException);
         }
       }
     },
@@ -39,23 +40,33 @@ function plainOutput(descriptor: number): Output {
 }
 
 /** A pipe that is full, and does not block, is waited for. */
-function waitAfter(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EAGAIN") leave(error);
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+function isFull({ code }: NodeJS.ErrnoException): boolean {
+  if (code === "EAGAIN") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  return code === "EAGAIN";
 }
+
+/** Nobody can be told of messages that cannot be written. */
+function fail(descriptor: 1 | 2, error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") process.exit(0);
+  if (descriptor === 1) throw new CommandError(cannotBeWritten(error));
+}
+
+const cannotBeWritten = ({ code }: NodeJS.ErrnoException): string =>
+  `standard output cannot be written (${code}); a place with room would do`;
 
 function streamOutput(descriptor: 1 | 2): Output {
   const target = descriptor === 1 ? process.stdout : process.stderr;
-  target.on("error", leave);
+  // The writer has gone on meanwhile.
+  target.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    if (descriptor === 2) return;
+    process.stderr.write(`ring0: ${cannotBeWritten(error)}\n`);
+    process.exit(EXIT.usage);
+  });
   return {
     write: (data) => {
       target.write(data);
     },
     isTerminal: target.isTTY === true,
   };
-}
-
-function leave(error: NodeJS.ErrnoException): never {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
 }

@@ -127,11 +127,15 @@ const LONGEST_PAUSE = 64;
 /** Each invalidation of a page makes its code so many times harder to get compiled, up to a limit. */
 const BACK_OFF_LIMIT = 8;
 
-/** Why a record is watched: a loop begins there; something else does that jumps lead to; slices begin there, no more. */
+/**
+ * Why a record is watched, the best reason first: a loop begins there; something else does that jumps lead to; slices begin there, no
+ * more; to enter there did not pay.
+ */
 export const LOOP = 1;
 const ROUTINE = 2;
 const SLICE = 3;
-type Why = typeof LOOP | typeof ROUTINE | typeof SLICE;
+const RETRY = 4;
+type Why = typeof LOOP | typeof ROUTINE | typeof SLICE | typeof RETRY;
 
 export class Compiler {
   private readonly host: Host;
@@ -218,14 +222,18 @@ export class Compiler {
     const { core, cache, handlerCount, countHandler } = this.host;
     const handler = cache.code[p];
     const number = p / F.STRIDE;
-    if (handler === countHandler && why !== SLICE) this.watchedFor[number] = why;
-    if (handler >= handlerCount || p === cache.scratch || core.g[G_OBSERVED] !== 0) return;
-    if (this.left[number] === GIVEN_UP) return;
+    if (p === cache.scratch || core.g[G_OBSERVED] !== 0 || this.left[number] === GIVEN_UP) return;
+    const { threshold } = this.options;
+    const times = (why === LOOP || this.isEager ? threshold : threshold * NOT_A_LOOP) << this.backOff(page);
+    if (handler === countHandler && why < this.watchedFor[number]) {
+      this.watchedFor[number] = why;
+      this.left[number] = Math.min(this.left[number], times);
+    }
+    if (handler >= handlerCount) return;
     if (this.watchedFor[number] === 0) this.watched.push(p);
     this.watchedFor[number] = why;
     this.replaced[number] = handler;
-    const { threshold } = this.options;
-    this.left[number] = (why === LOOP || this.isEager ? threshold : threshold * NOT_A_LOOP) << this.backOff(page);
+    this.left[number] = times;
     cache.code[p] = countHandler;
   }
 
@@ -244,9 +252,18 @@ export class Compiler {
 
   /** Watches again what was let go: jumps that know their target do not tell of it a second time. */
   resume(): void {
-    const { watched } = this;
+    this.watchAgain(this.takeWatched());
+  }
+
+  /** What is watched, and why; it is forgotten. */
+  private takeWatched(): { p: number; why: Why }[] {
+    const taken = this.watched.map((p) => ({ p, why: this.watchedFor[p / F.STRIDE] as Why }));
     this.forgetWatched();
-    for (const p of watched) this.watch(p);
+    return taken;
+  }
+
+  private watchAgain(watched: readonly { p: number; why: Why }[]): void {
+    for (const { p, why } of watched) this.watch(p, why);
   }
 
   private forgetWatched(): void {
@@ -270,10 +287,11 @@ export class Compiler {
   count(p: number): number {
     const number = p / F.STRIDE;
     const left = --this.left[number];
-    if ((left > 0 && left % LOOK_EVERY !== 0) || !this.isHot(p, left))
-      return this.host.handlers[this.replaced[number]](p);
+    if (left > 0 && left % LOOK_EVERY !== 0) return this.host.handlers[this.replaced[number]](p);
     const { cache, handlers, enterHandler, currentPage, eipOf } = this.host;
-    if (!this.regions.hasRoom) this.flush();
+    const hasEntry = this.regions.hasEntry(currentPage(), eipOf(p));
+    if (!this.deservesEntry(p, left, hasEntry)) return handlers[this.replaced[number]](p);
+    if (!hasEntry && !this.regions.hasRoom) this.flush();
     const entry = this.regions.entryFor(currentPage(), eipOf(p));
     if (entry < 0) {
       this.giveUp(p, null);
@@ -284,17 +302,19 @@ export class Compiler {
     return this.enter(p);
   }
 
-  /** It has been met often enough, or often while a region is there already. Not where it would not be entered, nor need be. */
-  private isHot(p: number, left: number): boolean {
-    const { core, cache, currentPage, eipOf } = this.host;
+  /** A counted record is to be entered at: it was met often enough, or now and then while a region is there already. */
+  private deservesEntry(p: number, left: number, hasEntry: boolean): boolean {
+    const { core, cache, eipOf } = this.host;
     const number = p / F.STRIDE;
+    // With a small budget it is not entered, so this time does not count.
     if (core.g[G_LEFT] < SMALL_BUDGET && !this.isEager) {
       this.left[number]++;
       return false;
     }
-    if (left > 0) return this.regions.hasEntry(currentPage(), eipOf(p));
-    if (this.watchedFor[number] !== SLICE || !this.isInside(eipOf(p))) return true;
-    cache.code[p] = this.replaced[number];
+    const why = this.watchedFor[number];
+    if (left > 0) return hasEntry && why !== RETRY;
+    if (why !== SLICE || !this.isInside(eipOf(p))) return true;
+    cache.code[p] = this.replaced[number]; // code in steps does
     return false;
   }
 
@@ -464,7 +484,7 @@ export class Compiler {
     for (const { p, page, entry } of givenUp) {
       const number = p / F.STRIDE;
       this.left[number] = 0;
-      this.watchIn(p, page, ROUTINE);
+      this.watchIn(p, page, RETRY);
       if (entry !== null) entry.gain = LEAST_GAIN + SECOND_CHANCE * ENTRY_COST;
     }
   }
@@ -478,7 +498,7 @@ export class Compiler {
     if (compiled === null || entry.eip !== eip || compiled.key !== core.g[G_KEY] || !this.regions.isValid(compiled)) {
       if (compiled === null) {
         cache.code[p] = this.replaced[p / F.STRIDE];
-        this.watch(p);
+        this.watch(p, this.watchedFor[p / F.STRIDE] as Why);
       }
       return 0;
     }
@@ -510,7 +530,7 @@ export class Compiler {
   private sample(slot: number, target: number): void {
     const region = this.regions.inSlot(slot);
     if (region === undefined || region.others.size >= MOST_OTHERS) return;
-    if (region.region.targets.includes(target)) return;
+    if (region.region.routines.includes(target)) return;
     region.others.add(target);
     if (++region.samples < MANY_SAMPLES) return;
     this.compileAgain(region);
@@ -543,10 +563,10 @@ export class Compiler {
   private flush(): void {
     this.flushes++;
     this.letGo();
-    const { watched, recentFlushes } = this;
+    const { recentFlushes } = this;
+    const watched = this.takeWatched();
     this.clear();
     this.recentFlushes = recentFlushes + 1;
-    this.watched = watched;
-    this.resume();
+    this.watchAgain(watched);
   }
 }

@@ -38,8 +38,9 @@ export interface Region {
   readonly blocks: ReadonlyMap<number, Block>;
   /** Blocks that can be gone to from outside, and by calls and returns: the entry first. */
   readonly targets: readonly number[];
-  /** EIPs that returns and indirect jumps are likely to go to; not all of them need be targets. */
+  /** EIPs that returns are likely to go to: behind calls, the entry, and `others`. Not all need be targets. */
   readonly returns: readonly number[];
+  /** EIPs that indirect jumps are likely to go to: those of calls, the entry, and `others`. Not all need be targets. */
   readonly routines: readonly number[];
   readonly instructions: number;
 }

@@ -40,7 +40,7 @@ export interface Compiled {
   /** Targets of its indirect jumps that were seen, and how often one was. */
   readonly others: Set<number>;
   samples: number;
-  /** EIPs of instructions that do something about missing translations themselves. */
+  /** EIPs of instructions that do something about missing translations themselves, as its steps do. */
   readonly lookups: ReadonlySet<number>;
   isAlive: boolean;
 }
@@ -222,10 +222,10 @@ export class Regions {
     return made !== undefined && this.entries[made].compiled !== null ? made : -1;
   }
 
-  /** An EIP in a physical page has an entry of a region that is there: others wanted it. */
+  /** An EIP in a physical page has an entry of a region that is there and good: others wanted it. */
   hasEntry(page: number, eip: number): boolean {
     const entry = this.entries[this.entryAt.get(this.identify(page, eip, this.core.g[G_KEY])) ?? -1];
-    return entry !== undefined && entry.eip === eip && entry.compiled !== null;
+    return entry !== undefined && entry.eip === eip && entry.compiled !== null && this.isValid(entry.compiled);
   }
 
   private identify(page: number, eip: number, key: number): number {
@@ -246,7 +246,7 @@ export class Regions {
     const { pages, granules } = source;
     const region = formRegion(eip, (at) => source.instructionAt(at), [...others], this.options.everywhere);
     if (region.instructions === 0 || region.blocks.get(eip)?.instructions.length === 0) return;
-    const { slot, targets, heads, lookups, bytes } = this.install(region, key);
+    const { slot, targets, heads, lookups, bytes } = this.install(region, key, this.refilled);
     const compiled: Compiled = {
       slot,
       region,
@@ -290,9 +290,8 @@ export class Regions {
   }
 
   /** Compiles a region into a slot of the table. There must be room. */
-  private install(region: Region, key: number, handOver?: ReadonlyMap<number, number>) {
+  private install(region: Region, key: number, refilled: ReadonlySet<number>, handOver?: ReadonlyMap<number, number>) {
     const slot = this.freeSlots.pop() ?? this.nextSlot++;
-    const { refilled } = this;
     const { exact } = this.options;
     const pages = this.core.layout.totalBytes / 0x10000;
     const emitted = emitRegion(region, { key, slot, pages, refilled, exact, handOver });
@@ -310,7 +309,9 @@ export class Regions {
     if (++compiled.ends < this.options.manyEnds * compiled.region.instructions) return null;
     if (!this.hasRoom) return null;
     const handOver = new Map([...compiled.heads].map(([eip, needed]) => [eip, Math.max(needed, SMALL_REST)]));
-    const { slot, targets, bytes } = this.install(inSteps(compiled.region), compiled.key, handOver);
+    // Steps know no constants: what the region knows to be a device's must be said.
+    const refilled = new Set([...this.refilled, ...compiled.lookups]);
+    const { slot, targets, bytes } = this.install(inSteps(compiled.region), compiled.key, refilled, handOver);
     compiled.bytes += bytes;
     compiled.steps = { slot, targets: new Map(targets.map((eip, target) => [eip, target])) };
     return compiled.steps;

@@ -121,7 +121,7 @@ export function makeEnvironment(core: Core, cache: CodeCache, wiring: Environmen
       if (k <= 0) return k;
       // Heads of loops, routines, and what lies in another page.
       if (isCall(cache.instructions[code[p + F.F_INSTRUCTION]]) || g[G_CODE_PAGE] !== page) watch(k, false);
-      else if (k <= p) watch(k, true);
+      else if (code[k + F.F_OFFSET] <= code[p + F.F_OFFSET]) watch(k, true);
       return k;
     },
     jumpTo,

@@ -1,5 +1,6 @@
 // Where the command's output goes: all of it arrives in files and in pipes, also in those that are full and do not block.
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { file, folder, ROOT, read } from "./command.ts";
@@ -14,6 +15,8 @@ bytes.set([0x55, 0xaa], 510);
 file("letters.bin", bytes);
 const RING0 = `"${process.execPath}" "${ROOT}dist/tools/cli/ring0.cjs" letters.bin`;
 const LETTERS = "A".repeat(200_000);
+
+const FULL = "ring0: standard output cannot be written (ENOSPC); a place with room would do";
 
 /** A process that lets the pipe it writes to not block, as long as it lives. */
 const UNBLOCKED = `"${process.execPath}" -e "process.stdout.write(''); setTimeout(() => {}, 1500)" &`;
@@ -44,6 +47,21 @@ test("a reader that has gone away ends it quietly", () => {
   assert.is(shell(`(${RING0}; echo $? >status.txt) 2>said.txt | head -c 10`).stdout, "A".repeat(10));
   assert.is(read("status.txt"), "0\n");
   assert.is(read("said.txt"), "");
+});
+
+const hasFull = existsSync("/dev/full");
+(hasFull ? test : test.skip)("a full disk is told", () => {
+  assert.is(shell(`${RING0} >/dev/full 2>said.txt`).status, 2);
+  assert.is(read("said.txt").split("\n").at(-2), FULL);
+});
+
+// Linux: with a file system of its own, in a name space of its own, where that is allowed.
+const own = (command: string): string => `unshare -rm sh -c '${command}'`;
+const hasOwn = shell(own("mount -t tmpfs -o size=64k none /mnt")).status === 0;
+(hasOwn ? test : test.skip)("a full disk is told, also by writing to a file", () => {
+  const command = `mount -t tmpfs -o size=64k none /mnt; ${RING0} >/mnt/letters.txt 2>said.txt`;
+  assert.is(shell(own(command)).status, 2);
+  assert.is(read("said.txt"), `${FULL}\n`);
 });
 
 test("without a place to go it runs all the same", () => {

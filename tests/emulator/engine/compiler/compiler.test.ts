@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { byte, dword, eax, ebx, ecx, edi, edx, esi, esp, type Image, link, proc } from "#asm";
+import { type Assembler, byte, dword, eax, ebx, ecx, edi, edx, esi, esp, type Image, link, proc } from "#asm";
 import { type Engine, Machine } from "#emulator";
 import { emitRegion } from "../../../../emulator/engine/compiler/emit.ts";
 import { formRegion, kindOf } from "../../../../emulator/engine/compiler/region.ts";
@@ -115,37 +115,77 @@ test("regions read the clock, and write the TPR while no interrupt waits, by the
 });
 
 /** Takes the level up and down as kernels do: the APIC's address is a constant of the routine. */
-const levels = link(
-  proc("main", (a) => {
-    a.mov(esp, 0x100000);
-    a.mov(ecx, 20_000);
-    a.label("again");
-    a.call("raise");
-    a.call("lower");
-    a.dec(ecx);
-    a.jnz("again");
-    a.mov(eax, 0);
-    a.out(0xf4, eax);
-    for (const [name, priority] of [
-      ["raise", 0x40],
-      ["lower", 0],
-    ] as const) {
-      a.label(name);
-      a.mov(eax, priority);
-      a.mov(edx, 0xfee00000);
-      a.mov(dword(edx, 0x80), eax);
-      a.pause();
-      a.ret();
-    }
-  }),
-);
+function levels(a: Assembler, times: number, pauses: boolean): void {
+  a.mov(ecx, times);
+  a.label("again");
+  a.call("raise");
+  a.call("lower");
+  a.dec(ecx);
+  a.jnz("again");
+  a.jmp("over");
+  for (const [name, priority] of [
+    ["raise", 0x40],
+    ["lower", 0],
+  ] as const) {
+    a.label(name);
+    a.mov(eax, priority);
+    a.mov(edx, 0xfee00000);
+    a.mov(dword(edx, 0x80), eax);
+    if (pauses) a.pause();
+    a.ret();
+  }
+  a.label("over");
+}
 
 test("a loop, the routines it calls, and what follows PAUSE in them are one region, compiled once", () => {
-  const machine = run(levels);
+  const image = link(
+    proc("main", (a) => {
+      a.mov(esp, 0x100000);
+      levels(a, 20_000, true);
+      a.mov(eax, 0);
+      a.out(0xf4, eax);
+    }),
+  );
+  const machine = run(image);
   const { compiled, exits } = machine.statistics ?? { compiled: 0, exits: {} as Record<string, number> };
   assert.is(compiled, 1);
   assert.ok(exits.memory < 20, JSON.stringify(exits));
-  assert.is(machine.hash(), run(levels, "interpreter").hash());
+  assert.is(machine.hash(), run(image, "interpreter").hash());
+});
+
+test("code in steps writes the TPR by itself too", () => {
+  const image = link(
+    proc("main", (a) => {
+      levels(a, 300_000, false);
+      a.cli();
+      a.hlt();
+    }),
+    { start: "all" },
+  );
+  const machine = Machine.boot(image, { memory: MEMORY, processors: 4 });
+  assert.is(machine.run({ maxInstructions: 50_000_000 }).reason, "halted");
+  assert.ok((machine.statistics?.exits.memory ?? 1000) < 200, JSON.stringify(machine.statistics));
+});
+
+test("jumps out of a region to a place of its own are learned", () => {
+  const image = link(
+    proc("main", (a) => {
+      a.mov(esp, 0x100000);
+      a.mov(ecx, 100_000);
+      a.label("again");
+      a.call("routine");
+      a.dec(ecx);
+      a.jnz("again");
+      a.mov(eax, 0);
+      a.out(0xf4, eax);
+      a.label("routine");
+      a.inc(ebx);
+      a.pop(eax);
+      a.jmp(eax);
+    }),
+  );
+  const { exits } = run(image).statistics ?? { exits: { link: 1000 } };
+  assert.ok(exits.link < 100, JSON.stringify(exits));
 });
 
 /** Writes a routine anew again and again, each time at the next of 4,096 places, and calls it often enough to be hot. */
