@@ -22,8 +22,8 @@ export interface Peer {
 }
 
 const V86_VERSION = "0.5.462";
-/** Where npm puts it with `--prefix build/v86`. */
-const V86_FOLDER = fileURLToPath(new URL("../../build/v86/node_modules/v86", import.meta.url));
+/** Where npm puts it with `--prefix build/v86`: in the folder it is started in. */
+const V86_FOLDER = resolve("build/v86/node_modules/v86");
 
 /** A program beside this file, as Node is to run it: from the source or from what was built of it. */
 function beside(name: string): string[] {
