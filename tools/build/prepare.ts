@@ -14,9 +14,9 @@ import { withConstantsAgain } from "./bundled.ts";
 
 const CLI = new URL("../../dist/tools/cli/", import.meta.url);
 
-/** Modules as the text of one CommonJS module, in which `url` is its address. */
-async function bundle(entry: string, options: BuildOptions, url: string): Promise<string> {
-  const { outputFiles } = await build({
+/** Modules as the text of one CommonJS module, in which `__url` is its address. */
+async function bundle(entry: string, options: BuildOptions): Promise<string> {
+  const { outputFiles = [] } = await build({
     ...options,
     entryPoints: [fileURLToPath(new URL(entry, CLI))],
     bundle: true,
@@ -25,22 +25,18 @@ async function bundle(entry: string, options: BuildOptions, url: string): Promis
     target: "node20",
     format: "cjs",
     charset: "ascii",
-    define: { "import.meta.url": url },
+    define: { "import.meta.url": "__url" },
     logLevel: "warning",
   });
-  return outputFiles?.[0]?.text ?? "";
+  return outputFiles[0].text;
 }
 
 /** The command as far as it runs images. Packages stay outside. */
 async function quickForm(): Promise<string> {
-  const text = await bundle(
-    "quick.js",
-    {
-      supported: { "dynamic-import": false }, // V8 forgets what a script with cached code may import
-      external: ["yargs", "pino", "tsx"],
-    },
-    "__url",
-  );
+  const text = await bundle("quick.js", {
+    supported: { "dynamic-import": false }, // V8 forgets what a script with cached code may import
+    external: ["yargs", "pino", "tsx"],
+  });
   const { code } = await transform(withConstantsAgain(text), {
     minifyWhitespace: true,
     charset: "ascii",
@@ -72,14 +68,10 @@ function write(name: string, bytes: string | Uint8Array, mode: number): void {
   renameSync(half, new URL(name, CLI));
 }
 
-const start = await bundle(
-  "main.js",
-  {
-    external: ["./whole.js"],
-    banner: { js: '"use strict";\nconst __url = require("node:url").pathToFileURL(__filename).href;' },
-  },
-  "__url",
-);
+const start = await bundle("main.js", {
+  external: ["./whole.js"],
+  banner: { js: '"use strict";\nconst __url = require("node:url").pathToFileURL(__filename).href;' },
+});
 write("ring0.cjs", start, 0o755);
 
 const text = await quickForm();

@@ -106,6 +106,7 @@ const GIVEN_UP = -1;
 const SMALL_BUDGET = 32;
 /** Memory exits at one instruction before its translations are looked up in place. */
 const MANY_MISSES = 50;
+/** Memory exits at others by then: theirs are looked up too, which saves a compilation. */
 const SOME_MISSES = 10;
 /**
  * Slices that begin or end within a region, for each of its instructions, before that is compiled in steps too. Each saves some

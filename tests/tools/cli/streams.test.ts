@@ -50,6 +50,7 @@ test("a reader that has gone away ends it quietly", () => {
 });
 
 const hasFull = existsSync("/dev/full");
+if (!hasFull) console.log("skipped: there is no /dev/full");
 (hasFull ? test : test.skip)("a full disk is told", () => {
   assert.is(shell(`${RING0} >/dev/full 2>said.txt`).status, 2);
   assert.is(read("said.txt").split("\n").at(-2), FULL);
@@ -58,6 +59,7 @@ const hasFull = existsSync("/dev/full");
 // Linux: with a file system of its own, in a name space of its own, where that is allowed.
 const own = (command: string): string => `unshare -rm sh -c '${command}'`;
 const hasOwn = shell(own("mount -t tmpfs -o size=64k none /mnt")).status === 0;
+if (!hasOwn) console.log("skipped: no file system of its own can be had (unshare, mount)");
 (hasOwn ? test : test.skip)("a full disk is told, also by writing to a file", () => {
   const command = `mount -t tmpfs -o size=64k none /mnt; ${RING0} >/mnt/letters.txt 2>said.txt`;
   assert.is(shell(own(command)).status, 2);
