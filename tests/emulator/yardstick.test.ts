@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Machine } from "#emulator";
-import { whyNot32Bit } from "../host32.ts";
+import { whyNot } from "../host.ts";
 
 const source = fileURLToPath(new URL("../../../shared/perf", import.meta.url));
 const found = (command: string): boolean => spawnSync(command, ["--version"]).error === undefined;
@@ -48,7 +48,7 @@ function boot(commandLine: string, processors = 1): string {
 
 here("every row's checksum is the host's, or QEMU's where the host has no such row", () => {
   const ours = sums(boot("scale=1"));
-  const why = whyNot32Bit();
+  const why = whyNot(32);
   if (why !== undefined) console.log(`skipped: the host's rows, ${why}`);
   else {
     const native = sums(spawnSync(join(folder, "build/native"), ["scale=1"], { encoding: "utf8" }).stdout);

@@ -35,14 +35,15 @@ export interface Case {
 
 const prefixes = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
 
+/** The bytes of the code before its opcode. */
+export const prefixesOf = (code: readonly number[]): readonly number[] =>
+  code.slice(
+    0,
+    code.findIndex((byte) => !prefixes.has(byte)),
+  );
+
 /** Is a byte among the prefixes of the code? */
-export const hasPrefix = (code: readonly number[], prefix: number): boolean =>
-  code
-    .slice(
-      0,
-      code.findIndex((byte) => !prefixes.has(byte)),
-    )
-    .includes(prefix);
+export const hasPrefix = (code: readonly number[], prefix: number): boolean => prefixesOf(code).includes(prefix);
 
 type Placed = Pick<Case, "form" | "code" | "place">;
 

@@ -1,6 +1,6 @@
 // Compares what two processors made of a case, but for what the table's columns `undef:` and `skip:` leave out.
 import type { Case } from "./case.ts";
-import type { Outcome } from "./host.ts";
+import type { Outcome } from "./outcome.ts";
 import { ruleFor, undefinedFlags } from "./rules.ts";
 
 /** Not kept by ours, and seen in the image of a fault only. */

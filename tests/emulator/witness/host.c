@@ -13,6 +13,9 @@
  * The code page is full of INT3, so that every instruction ends in a signal: its own fault or the trap of what comes after
  * it. The handler starts the next case by changing the context it returns to. The arena is mapped a second time, writable,
  * for filling and reading windows whatever the rights of a page.
+ *
+ * Built for 64 bits it executes what is the same in 64-bit mode: the same cases, with the upper halves of all registers zero.
+ * Selectors stay the program's own then, and come back as zeros.
  */
 #define _GNU_SOURCE
 #include <asm/ldt.h>
@@ -39,12 +42,41 @@ static uint32_t count, at, started;
 static uint32_t arena, arena_size;
 static unsigned char *alias;
 
-/* No C library from here on: its thread pointer, GS, is what a case made of it. */
+/* What differs between the two: system calls, and how a context keeps what a case keeps in encoding order. */
+#ifdef __x86_64__
+#define SYS_sigreturn SYS_rt_sigreturn
+enum { PROGRAM_COUNTER = REG_RIP };
+static const int register_at[8] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI};
+
+static long system_call(long number, long a, long b, long c) {
+  long result;
+  __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+  return result;
+}
+
+static void set_selectors(greg_t *registers, const uint32_t *selectors) { (void)registers, (void)selectors; }
+static uint32_t selector(const greg_t *registers, int segment) { return (void)registers, (void)segment, 0; }
+static uint32_t fault_address(const mcontext_t *machine) { return (uint32_t)machine->gregs[REG_CR2]; }
+#else
+enum { PROGRAM_COUNTER = REG_EIP };
+static const int register_at[8] = {REG_EAX, REG_ECX, REG_EDX, REG_EBX, REG_ESP, REG_EBP, REG_ESI, REG_EDI};
+static const int selector_at[6] = {REG_ES, REG_CS, REG_SS, REG_DS, REG_FS, REG_GS};
+
+/* No C library where cases run: its thread pointer, GS, is what a case made of it. */
 static long system_call(long number, long a, long b, long c) {
   long result;
   __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(a), "c"(b), "d"(c) : "memory");
   return result;
 }
+
+static void set_selectors(greg_t *registers, const uint32_t *selectors) {
+  for (int i = 0; i < 6; i++) registers[selector_at[i]] = (greg_t)selectors[i];
+  registers[REG_UESP] = registers[REG_ESP];
+}
+
+static uint32_t selector(const greg_t *registers, int segment) { return (uint32_t)registers[selector_at[segment]] & 0xffff; }
+static uint32_t fault_address(const mcontext_t *machine) { return (uint32_t)machine->cr2; }
+#endif
 
 static void put_out(const void *bytes, size_t size) {
   size_t done = 0;
@@ -78,17 +110,12 @@ static uint32_t room_for_code(uint32_t offset) {
 /* Words of a case: place, EIP, code, registers, flags, selectors, windows. */
 enum { AT_PLACE, AT_EIP, AT_CODE, AT_REGISTERS = 6, AT_EFLAGS = 14, AT_SELECTORS = 15, AT_WINDOWS = 21, AT_WINDOW = 22 };
 
-/* The order in which a context keeps what a case keeps in encoding order. */
-static const int register_at[8] = {REG_EAX, REG_ECX, REG_EDX, REG_EBX, REG_ESP, REG_EBP, REG_ESI, REG_EDI};
-static const int selector_at[6] = {REG_ES, REG_CS, REG_SS, REG_DS, REG_FS, REG_GS};
-
 static void start(greg_t *registers) {
   uint32_t place = input[AT_PLACE] - arena;
   copy(alias + place, input + AT_CODE, room_for_code(place));
   for (int i = 0; i < 8; i++) registers[register_at[i]] = (greg_t)input[AT_REGISTERS + i];
-  registers[REG_UESP] = registers[REG_ESP];
-  for (int i = 0; i < 6; i++) registers[selector_at[i]] = (greg_t)input[AT_SELECTORS + i];
-  registers[REG_EIP] = (greg_t)input[AT_EIP];
+  set_selectors(registers, input + AT_SELECTORS);
+  registers[PROGRAM_COUNTER] = (greg_t)input[AT_EIP];
   registers[REG_EFL] = (greg_t)input[AT_EFLAGS];
   const uint32_t *window = input + AT_WINDOW;
   for (uint32_t i = 0; i < input[AT_WINDOWS]; i++) {
@@ -96,18 +123,18 @@ static void start(greg_t *registers) {
     window += 2 + (window[1] + 3) / 4;
   }
   /* Flags that returning from a signal leaves as they are: NT, ID. */
-  __asm__ volatile("pushl $0x202; popfl" : : : "cc", "memory");
+  __asm__ volatile("push $0x202; popf" : : : "cc", "memory");
 }
 
 static void record(mcontext_t *machine) {
   greg_t *registers = machine->gregs;
   for (int i = 0; i < 8; i++) *output++ = (uint32_t)registers[register_at[i]];
-  *output++ = (uint32_t)registers[REG_EIP];
+  *output++ = (uint32_t)registers[PROGRAM_COUNTER];
   *output++ = (uint32_t)registers[REG_EFL];
-  for (int i = 0; i < 6; i++) *output++ = (uint32_t)registers[selector_at[i]] & 0xffff;
+  for (int i = 0; i < 6; i++) *output++ = selector(registers, i);
   *output++ = (uint32_t)registers[REG_TRAPNO];
   *output++ = (uint32_t)registers[REG_ERR];
-  *output++ = (uint32_t)machine->cr2;
+  *output++ = fault_address(machine);
   const uint32_t *window = input + AT_WINDOW;
   for (uint32_t i = 0; i < input[AT_WINDOWS]; i++) {
     uint32_t words = (window[1] + 3) / 4;
@@ -135,11 +162,11 @@ static void ended(int signal_number, siginfo_t *info, void *context) {
   mcontext_t *machine = &((ucontext_t *)context)->uc_mcontext;
   if (signal_number == SIGALRM) {
     report("case ", at);
-    report(" does not end: EIP ", (uint32_t)machine->gregs[REG_EIP]);
-    report(" CS ", (uint32_t)machine->gregs[REG_CS]);
-    report(" ESP ", (uint32_t)machine->gregs[REG_ESP]);
-    report(" SS ", (uint32_t)machine->gregs[REG_SS]);
-    report(" ECX ", (uint32_t)machine->gregs[REG_ECX]);
+    report(" does not end: EIP ", (uint32_t)machine->gregs[PROGRAM_COUNTER]);
+    report(" CS ", selector(machine->gregs, 1));
+    report(" ESP ", (uint32_t)machine->gregs[register_at[4]]);
+    report(" SS ", selector(machine->gregs, 2));
+    report(" ECX ", (uint32_t)machine->gregs[register_at[1]]);
     system_call(SYS_exit_group, 1, 0, 0);
   }
   if (started) {
@@ -192,13 +219,13 @@ int main(void) {
   arena_size = page_count * PAGE;
   int file = memfd_create("arena", 0);
   if (file < 0 || ftruncate(file, arena_size) != 0) die("memfd");
-  alias = mmap((void *)(arena + 0x8000000), arena_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE, file, 0);
+  alias = mmap((void *)(uintptr_t)(arena + 0x8000000), arena_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE, file, 0);
   if (alias == MAP_FAILED) die("alias");
   const uint32_t *rights_of = input;
   input += page_count;
   for (uint32_t i = 0; i < page_count; i++) {
     int rights = protection(rights_of[i]);
-    void *page = (void *)(arena + i * PAGE);
+    void *page = (void *)(uintptr_t)(arena + i * PAGE);
     if (rights && mmap(page, PAGE, rights, MAP_SHARED | MAP_FIXED | MAP_POPULATE, file, i * PAGE) != page) die("page");
   }
   for (uint32_t n = *input++, i = 0; i < n; i++, input += 4) {

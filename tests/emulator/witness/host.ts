@@ -4,23 +4,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Form } from "../../../emulator/isa/index.ts";
 import { ARENA, ARENA_SIZE, type LocalSegment, localSegments, pages } from "./arena.ts";
 import type { Case } from "./case.ts";
-
-/** What an instruction left behind. A fault leaves `eip` at the instruction; `vector` is -1 when the instruction retired. */
-export interface Outcome {
-  /** EAX ECX EDX EBX ESP EBP ESI EDI. */
-  readonly registers: Int32Array;
-  readonly eip: number;
-  readonly eflags: number;
-  /** Selectors of ES CS SS DS FS GS. */
-  readonly selectors: readonly number[];
-  readonly vector: number;
-  readonly error: number;
-  /** The faulting address of a page fault, else 0. */
-  readonly cr2: number;
-  readonly windows: readonly Uint8Array[];
-}
+import { inLongMode, isInLongMode } from "./longmode.ts";
+import type { Outcome, Witness } from "./outcome.ts";
 
 const BREAKPOINT = 3;
 const OVERFLOW = 4;
@@ -28,17 +16,30 @@ const PAGE_FAULT = 14;
 /** The error code's bit for an instruction fetch: there with no-execute pages only, which the P6 does not have. */
 const FETCH = 0x10;
 
-export class Host {
+/** This host's processor, in 32-bit mode or, for what is the same there, in 64-bit mode. */
+export class Host implements Witness {
+  readonly name: string;
+  readonly failures: string[] = [];
+  readonly #bits: 32 | 64;
   readonly #directory = mkdtempSync(join(tmpdir(), "witness-"));
   readonly #program = join(this.#directory, "host");
-  /** Why batches of cases did not come to an end. */
-  readonly failures: string[] = [];
 
-  /** Compiles the program. Throws where there is no compiler for 32-bit programs. */
-  constructor() {
+  /** Compiles the program. Throws where there is no compiler for such programs. */
+  constructor(bits: 32 | 64) {
+    this.#bits = bits;
+    this.name = `this host's processor in ${bits}-bit mode`;
     const source = fileURLToPath(new URL("host.c", import.meta.url));
-    const flags = "-m32 -O2 -Wall -Wextra -static -no-pie -fno-stack-protector -fno-tree-loop-distribute-patterns";
-    execFileSync("gcc", [...flags.split(" "), "-o", this.#program, source]);
+    const flags = "-O2 -Wall -Wextra -static -no-pie -fno-stack-protector -fno-tree-loop-distribute-patterns";
+    const mode = bits === 32 ? ["-m32"] : ["-m64", "-mno-red-zone"];
+    execFileSync("gcc", [...mode, ...flags.split(" "), "-o", this.#program, source]);
+  }
+
+  knows(form: Form): boolean {
+    return this.#bits === 32 || isInLongMode(form);
+  }
+
+  takes(one: Case): boolean {
+    return this.#bits === 32 || inLongMode(one) !== undefined;
   }
 
   close(): void {
@@ -55,9 +56,16 @@ export class Host {
     }
   }
 
-  /** Runs the cases in order, in one process, over an arena that begins as `arena` and is left as it ends. */
   run(cases: readonly Case[], arena: Uint8Array): Outcome[] | undefined {
-    const said = this.#execute(encode(cases, arena));
+    if (this.#bits === 32) return this.#run(cases, localSegments, arena);
+    const longCases = cases.map((one) => inLongMode(one)!);
+    const outcomes = this.#run(longCases, [], arena);
+    return outcomes?.map((outcome, i) => fromLongMode(cases[i]!, longCases[i]!, outcome));
+  }
+
+  /** Runs the cases in one process. */
+  #run(cases: readonly Case[], table: typeof localSegments, arena: Uint8Array): Outcome[] | undefined {
+    const said = this.#execute(encode(cases, table, arena));
     if (said === undefined) return undefined;
     const words = new Int32Array(said.buffer.slice(said.byteOffset, said.byteOffset + said.length));
     let at = 0;
@@ -79,9 +87,9 @@ const flagsOf = (segment: LocalSegment): number =>
   (segment.pages ? 0x10 : 0) |
   (segment.absent ? 0x20 : 0);
 
-function encode(cases: readonly Case[], arena: Uint8Array): Uint8Array {
-  const segments = localSegments.flatMap((s) => (s === undefined ? [0, 0, 0, 0] : [1, s.base, s.limit, flagsOf(s)]));
-  const head = [ARENA, pages.length, ...pages, localSegments.length, ...segments];
+function encode(cases: readonly Case[], table: typeof localSegments, arena: Uint8Array): Uint8Array {
+  const segments = table.flatMap((s) => (s === undefined ? [0, 0, 0, 0] : [1, s.base, s.limit, flagsOf(s)]));
+  const head = [ARENA, pages.length, ...pages, table.length, ...segments];
   let size = head.length + ARENA_SIZE / 4 + 1;
   for (const one of cases) size += sizeOf(one);
   const words = new Int32Array(size);
@@ -121,6 +129,13 @@ function writeCase(words: Int32Array, bytes: Uint8Array, start: number, one: Cas
   }
   return at;
 }
+
+/** What came of a case in 64-bit mode, as it is told of the case it stands for. */
+const fromLongMode = (one: Case, long: Case, outcome: Outcome): Outcome => ({
+  ...outcome,
+  eip: outcome.eip === long.eip ? one.eip : outcome.eip,
+  selectors: one.selectors,
+});
 
 function readOutcome(words: Int32Array, start: number, one: Case): [Outcome, number] {
   let at = start + RESULT_HEAD;

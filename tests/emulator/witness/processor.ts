@@ -13,7 +13,7 @@ import {
 import * as L from "../../../emulator/memory/layout.ts";
 import * as A from "./arena.ts";
 import { type Case, canRunOn, hasPrefix } from "./case.ts";
-import type { Outcome } from "./host.ts";
+import type { Outcome } from "./outcome.ts";
 
 // Physical pages.
 const GDT = 0x1000;
@@ -124,6 +124,11 @@ export class OurProcessor {
     this.#arena.set(arena);
     this.#machine.interpreter.reset();
     this.#decoded.fill(0);
+  }
+
+  /** What has become of the arena. */
+  unload(arena: Uint8Array): void {
+    arena.set(this.#arena);
   }
 
   /** How many bytes of the arena are not those of another; the code page does not count. */

@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { decode, forms } from "../../../emulator/isa/index.ts";
 import { ARENA, FLAT_CODE } from "./arena.ts";
 import type { Case } from "./case.ts";
-import type { Outcome } from "./host.ts";
+import type { Outcome } from "./outcome.ts";
 
 const file = new URL("recorded/instructions.json", import.meta.url);
 

@@ -2,7 +2,7 @@
 import { type Form, forms } from "../../../emulator/isa/index.ts";
 import { type Case, hasPrefix } from "./case.ts";
 import { ESP, SS } from "./draft.ts";
-import type { Outcome } from "./host.ts";
+import type { Outcome } from "./outcome.ts";
 import { baseOf, isWide } from "./places.ts";
 
 /** What of two outcomes differs: "vector", "error code", "cr2", "eip", "eflags", a register's name, "memory". */

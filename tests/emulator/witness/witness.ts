@@ -1,12 +1,15 @@
-// npm run witness [CASES] [-- --form TEXT] [--seed N] [--record] [--engine compiled]: CASES a form (4,000) on this host's
-// processor and on ours.
+// npm run witness [CASES] [-- --form TEXT] [--seed N] [--record] [--engine compiled] [--by WITNESS]: CASES a form (4,000) on this
+// host's processor and on ours. WITNESS: processor (in 32-bit mode), long-mode (in 64-bit mode: what is the same there; taken
+// where the host starts no 32-bit programs), interpreter (ours, for compiled code).
 import { decode, type Form, format } from "../../../emulator/isa/index.ts";
-import { need32Bit } from "../../host32.ts";
+import { whyNot } from "../../host.ts";
 import { ARENA_SIZE } from "./arena.ts";
 import type { Case } from "./case.ts";
 import { type Comparison, compare } from "./compare.ts";
 import { Cases } from "./generate.ts";
-import { Host, type Outcome } from "./host.ts";
+import { Host } from "./host.ts";
+import { Interpreter } from "./interpreter.ts";
+import type { Outcome, Witness } from "./outcome.ts";
 import { OurProcessor } from "./processor.ts";
 import { Random } from "./random.ts";
 import { record } from "./record.ts";
@@ -20,6 +23,8 @@ const wanted = option("--form") ?? "";
 /** Cases given to one process of the host's. */
 const BATCH = 20_000;
 const MOST_SHOWN = 40;
+/** Cases drawn for one that the witness takes. */
+const MOST_DRAWS = 1000;
 const PAGE_FAULT = 14;
 
 interface Tally {
@@ -31,7 +36,37 @@ interface Tally {
   different: number;
 }
 
-const forms = witnessed.filter(({ syntax }) => syntax.startsWith(wanted));
+function fail(why: string): never {
+  console.error(`witness: ${why}`);
+  process.exit(2);
+}
+
+const engine = option("--engine") ?? "interpreter";
+if (engine !== "interpreter" && engine !== "compiled")
+  fail(`no engine "${engine}"; interpreter and compiled can be had`);
+
+/** Who is asked: whoever was named, else the host's processor in the mode that it can be asked in. */
+function summon(): Witness {
+  const no32 = whyNot(32);
+  const by = option("--by") ?? (no32 === undefined ? "processor" : "long-mode");
+  if (by !== "processor" && words.includes("--record"))
+    fail("the record is what a processor does in 32-bit mode: --by processor makes it");
+  if (by === "interpreter") {
+    if (engine === "interpreter")
+      fail("the interpreter is no witness of itself; --engine compiled would be compared with it");
+    return new Interpreter();
+  }
+  if (by !== "processor" && by !== "long-mode")
+    fail(`no witness "${by}"; processor, long-mode and interpreter can be asked`);
+  const why = by === "processor" ? no32 : whyNot(64);
+  if (why !== undefined) fail(`the host's processor cannot be asked: ${why}`);
+  if (option("--by") === undefined && no32 !== undefined)
+    console.log(`${no32}: its processor is asked for what is the same in 64-bit mode`);
+  return new Host(by === "processor" ? 32 : 64);
+}
+
+const witness = summon();
+const forms = witnessed.filter((form) => form.syntax.startsWith(wanted) && witness.knows(form));
 const tallies = new Map<Form, Tally>(
   forms.map((form) => [form, { cases: 0, faults: 0, pageFaults: 0, inMemory: 0, different: 0 }]),
 );
@@ -43,13 +78,6 @@ let lost = 0;
 
 const random = new Random(Number(option("--seed") ?? 1));
 const cases = new Cases(random);
-need32Bit("witness");
-const host = new Host();
-const engine = option("--engine") ?? "interpreter";
-if (engine !== "interpreter" && engine !== "compiled") {
-  console.error(`witness: no engine "${engine}"; interpreter and compiled can be had`);
-  process.exit(2);
-}
 const ours = new OurProcessor(engine);
 const arena = Uint8Array.from({ length: ARENA_SIZE }, () => random.bits());
 
@@ -88,7 +116,7 @@ function judge(one: Case, theirs: Outcome): void {
 /** Both sides run over the same arena; what a case changes outside its windows shows at the end of the batch. */
 function runBatch(batch: readonly Case[]): void {
   ours.load(arena);
-  const outcomes = host.run(batch, arena);
+  const outcomes = witness.run(batch, arena);
   if (outcomes === undefined) {
     lost++;
     return;
@@ -97,21 +125,30 @@ function runBatch(batch: readonly Case[]): void {
   apart += ours.distance(arena);
 }
 
+/** A case that the witness takes. */
+function draw(form: Form): Case {
+  for (let i = 0; i < MOST_DRAWS; i++) {
+    const one = cases.make(form);
+    if (witness.takes(one)) return one;
+  }
+  throw new Error(`witness: no case of ${form.syntax} that ${witness.name} takes`);
+}
+
 const begin = performance.now();
 let batch: Case[] = [];
 for (let i = 0; i < perForm; i++) {
   for (const form of forms) {
-    batch.push(cases.make(form));
+    batch.push(draw(form));
     if (batch.length < BATCH) continue;
     runBatch(batch);
     batch = [];
   }
 }
 if (batch.length > 0) runBatch(batch);
-host.close();
+witness.close();
 
 for (const text of shown) console.log(text);
-for (const why of host.failures) console.log(`a batch did not end: ${why}`);
+for (const why of witness.failures) console.log(`a batch did not end: ${why}`);
 const all = [...tallies];
 const sum = (what: keyof Tally): number => all.reduce((total, [, tally]) => total + tally[what], 0);
 for (const [form, { cases: made, different }] of all)
@@ -127,7 +164,7 @@ const inMemory = all.filter(([, tally]) => tally.inMemory > 0 && tally.faults < 
 const few = inMemory.filter(([, { pageFaults }]) => pageFaults < perForm / 8);
 const least = Math.min(...inMemory.map(([, { pageFaults }]) => pageFaults));
 console.log(
-  `${sum("cases")} cases of ${forms.length} forms, ${perForm} a form, in ${((performance.now() - begin) / 1000).toFixed(0)} s; ` +
+  `${sum("cases")} cases of ${forms.length} forms, ${perForm} a form, by ${witness.name}, in ${((performance.now() - begin) / 1000).toFixed(0)} s; ` +
     `${sum("faults")} fault, ${sum("pageFaults")} of them by paging`,
 );
 if (engine === "compiled") console.log(`${ours.compiledInstructions} instructions ran in compiled code`);

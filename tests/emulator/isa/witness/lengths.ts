@@ -1,6 +1,6 @@
 // npm run witness:lengths [COUNT] [-- --record]: lengths and validity of COUNT random strings (1,000,000), half of them in 16-bit code.
 import { writeFileSync } from "node:fs";
-import { need32Bit } from "../../../host32.ts";
+import { need32Bit } from "../../../host.ts";
 import { judge, rules, view } from "../rules.ts";
 import { askDecoder, askProcessor } from "./ask.ts";
 import { randomStrings, stringLength } from "./strings.ts";
