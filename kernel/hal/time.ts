@@ -25,8 +25,9 @@ export const CLOCK_DIVISOR = 11932;
 /** What a period counts for, in units of 100 ns. */
 export const TIME_INCREMENT = 100_000;
 
-/** 8254 input clocks of the millisecond that the calibration measures. */
-const MILLISECOND = 1193;
+/** What the calibration measures: 8254 input clocks, and the microseconds that so many last at least. */
+const MEASURED_CLOCKS = 299;
+const MEASURED_MICROSECONDS = 250;
 
 /** Counts of the time-stamp counter in a microsecond, rounded up; every processor's StallScaleFactor. */
 export const HalpStallScaleFactor = data("HalpStallScaleFactor", 4);
@@ -40,9 +41,9 @@ export const HalpCalibrateStall = proc("HalpCalibrateStall", (a) => {
   a.out(SYSTEM_CONTROL, al);
   a.mov(al, ONE_SHOT_2);
   a.out(CONTROL, al);
-  a.mov(al, MILLISECOND & 0xff);
+  a.mov(al, MEASURED_CLOCKS & 0xff);
   a.out(CHANNEL_2, al);
-  a.mov(al, MILLISECOND >> 8);
+  a.mov(al, MEASURED_CLOCKS >> 8);
   a.out(CHANNEL_2, al);
   a.rdtsc();
   a.mov(ebx, eax);
@@ -53,7 +54,7 @@ export const HalpCalibrateStall = proc("HalpCalibrateStall", (a) => {
   a.rdtsc();
   a.sub(eax, ebx);
   a.xor(edx, edx);
-  a.mov(ecx, 1000);
+  a.mov(ecx, MEASURED_MICROSECONDS);
   a.div(ecx);
   a.inc(eax);
   a.mov(dword(HalpStallScaleFactor), eax);

@@ -24,8 +24,8 @@ const test = suite("rules of the start and the stop");
 
 const FS = 4;
 const MIB = 0x100000;
-/** Instructions after which the boot processor measures the time-stamp counter for a millisecond, and before whose end. */
-const [CALIBRATING, CALIBRATED] = [20_000, 980_000];
+/** Instructions after which the boot processor measures the time-stamp counter for 250 us, and before whose end. */
+const [CALIBRATING, CALIBRATED] = [20_000, 240_000];
 const RET_4 = [0xc2, 0x04, 0x00];
 const image = linkKernel({ include: [KeStallExecutionProcessor] });
 const address = (symbol: typeof KeActiveProcessors | typeof KfLowerIrql): number => image.addressOf(symbol);
