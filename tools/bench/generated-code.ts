@@ -1,4 +1,4 @@
-// `npm run bench:code -- MINUTES`: a guest that writes new code for ever, and what the host's process grows to meanwhile.
+// `npm run bench:code -- [MINUTES]` (10): a guest that writes new code for ever, and what the host's process grows to meanwhile.
 import { byte, data, dword, ebx, edi, edx, esi, type Image, link, proc } from "#asm";
 import { Machine } from "#emulator";
 
@@ -72,5 +72,11 @@ async function run(minutes: number): Promise<void> {
   console.log(`at most ${most.toFixed(0)} MiB`);
 }
 
-const [minutes] = process.argv.slice(2);
-if (minutes !== undefined) await run(Number(minutes));
+if (process.argv[1] === import.meta.filename) {
+  const minutes = Number(process.argv[2] ?? 10);
+  if (minutes > 0) await run(minutes);
+  else {
+    console.error(`bench:code: "${process.argv[2]}" is no number of minutes; 10 would do`);
+    process.exitCode = 2;
+  }
+}
