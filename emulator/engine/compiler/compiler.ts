@@ -4,6 +4,7 @@ import * as L from "../../memory/layout.ts";
 import type { CodeCache } from "../interpreter/codecache.ts";
 import type { Handler } from "../interpreter/environment.ts";
 import * as F from "../interpreter/record.ts";
+import { hasMeaning } from "./lower.ts";
 import { type Compiled, type Entry, Regions, SLOTS } from "./regions.ts";
 import {
   BUDGET_END,
@@ -48,8 +49,9 @@ export interface Host {
   readonly core: Core;
   readonly cache: CodeCache;
   readonly handlers: readonly Handler[];
-  /** Handlers below this index are data flow. */
+  /** Handlers below this index are data flow; this one runs instructions that are written by hand. */
   readonly handlerCount: number;
+  readonly plainHandler: number;
   /** Handlers that replace those of entries: one that counts, one that enters. */
   readonly countHandler: number;
   readonly enterHandler: number;
@@ -220,7 +222,7 @@ export class Compiler {
   }
 
   private watchIn(p: number, page: number, why: Why): void {
-    const { core, cache, handlerCount, countHandler } = this.host;
+    const { core, cache, countHandler } = this.host;
     const handler = cache.code[p];
     const number = p / F.STRIDE;
     if (p === cache.scratch || core.g[G_OBSERVED] !== 0 || this.left[number] === GIVEN_UP) return;
@@ -230,12 +232,19 @@ export class Compiler {
       this.watchedFor[number] = why;
       this.left[number] = Math.min(this.left[number], times);
     }
-    if (handler >= handlerCount) return;
+    if (!this.canBegin(p, handler)) return;
     if (this.watchedFor[number] === 0) this.watched.push(p);
     this.watchedFor[number] = why;
     this.replaced[number] = handler;
     this.left[number] = times;
     cache.code[p] = countHandler;
+  }
+
+  /** Can a region begin at a record with a handler? With data flow, and with what is compiled though it is written by hand. */
+  private canBegin(p: number, handler: number): boolean {
+    const { cache, handlerCount, plainHandler } = this.host;
+    if (handler !== plainHandler) return handler < handlerCount;
+    return hasMeaning(cache.instructions[cache.code[p + F.F_INSTRUCTION]].form);
   }
 
   /** Execution goes on at a record. Where a slice begins says nothing about the code, unless an entry is wanted there. */

@@ -182,13 +182,13 @@ export class Interpreter {
       goto: special.goto,
     });
     this.handlers.push(...boundary.handlers);
-    this.compiler = compiler && this.makeCompiler(compiler);
+    this.compiler = compiler && this.makeCompiler(compiler, plainIndex);
     this.inner = makeLoop(core, this.cache.code, this.handlers, boundary, (p) => {
       this.last = p;
     });
   }
 
-  private makeCompiler(options: CompilerOptions): Compiler {
+  private makeCompiler(options: CompilerOptions, plainHandler: number): Compiler {
     const { core, cache, finder, handlers } = this;
     const countHandler = handlers.length;
     const compiler = new Compiler(
@@ -197,6 +197,7 @@ export class Interpreter {
         cache,
         handlers,
         handlerCount,
+        plainHandler,
         countHandler,
         enterHandler: countHandler + 1,
         eipOf: (p) => finder.eipOf(p),

@@ -114,6 +114,22 @@ test("regions read the clock, and write the TPR while no interrupt waits, by the
   assert.is(machine.hash(), run(priorities, "interpreter").hash());
 });
 
+test("a loop that begins by reading the clock, as waits do, is run by a region", () => {
+  const waiting = link(
+    proc("main", (a) => {
+      a.mov(ecx, 1_000_000);
+      a.label("wait");
+      a.rdtsc();
+      a.dec(ecx);
+      a.jnz("wait");
+      a.mov(eax, 0);
+      a.out(0xf4, eax);
+    }),
+  );
+  const { instructions = 0 } = run(waiting).statistics ?? {};
+  assert.ok(instructions > 2_900_000, `${instructions}`);
+});
+
 /** Takes the level up and down as kernels do: the APIC's address is a constant of the routine. */
 function levels(a: Assembler, times: number, pauses: boolean): void {
   a.mov(ecx, times);
