@@ -10,7 +10,7 @@ export {
   KfRaiseIrql,
 } from "./hal/irql.ts";
 /** Time and waits. */
-export { CLOCK_DIVISOR, KeStallExecutionProcessor, TIME_INCREMENT } from "./hal/time.ts";
+export { CLOCK_DIVISOR, HalpStallScaleFactor, KeStallExecutionProcessor, TIME_INCREMENT } from "./hal/time.ts";
 /** The local APIC's registers and commands. */
 export * from "./inc/apic.ts";
 /** Bug check codes. */

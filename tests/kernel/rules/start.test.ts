@@ -9,6 +9,7 @@ import {
   APIC_ICR_HIGH,
   APIC_ICR_LOW,
   APIC_SVR,
+  HalpStallScaleFactor,
   KeActiveProcessors,
   KeStallExecutionProcessor,
   KfLowerIrql,
@@ -24,8 +25,10 @@ const test = suite("rules of the start and the stop");
 
 const FS = 4;
 const MIB = 0x100000;
-/** Instructions after which the boot processor measures the time-stamp counter for 250 us, and before whose end. */
-const [CALIBRATING, CALIBRATED] = [20_000, 240_000];
+/** Instructions (a nanosecond each) after which the boot processor measures the time-stamp counter, and still does. */
+const [CALIBRATING, CALIBRATED] = [20_000, 290_000];
+/** Counts of the time-stamp counter in a microsecond. */
+const TSC_MHZ = 1000;
 const RET_4 = [0xc2, 0x04, 0x00];
 const image = linkKernel({ include: [KeStallExecutionProcessor] });
 const address = (symbol: typeof KeActiveProcessors | typeof KfLowerIrql): number => image.addressOf(symbol);
@@ -64,6 +67,7 @@ function watchStart(processors: number) {
   machine.run({ maxInstructions: CALIBRATING });
   machine.observe(null); // watched runs are slow, and the boot processor is alone with the clocks now
   machine.run({ maxInstructions: CALIBRATED });
+  assert.is(memory.dword(image.addressOf(HalpStallScaleFactor) - KSEG0_BASE), 0, "measuring has ended unwatched");
   machine.observe(observer);
   const isStarted = (): boolean => machine.processors.every(({ activity }) => activity === "halted");
   for (let limit = CALIBRATED; !isStarted() && limit < 20_000_000; limit += 20_000)
@@ -86,6 +90,13 @@ for (const processors of [1, 2, 3, 4, 8])
       numbers!.map((number) => 1 << number),
     );
   });
+
+test("the stall's scale is the time-stamp counter's frequency in MHz, or up to 1 % more", () => {
+  const machine = Machine.boot(image, { processors: 1, memory: 8 * MIB, commandLine: "noclock" });
+  machine.run({ maxInstructions: 1_000_000 });
+  const scale = machine.memory.dword(image.addressOf(HalpStallScaleFactor) - KSEG0_BASE);
+  assert.ok(scale >= TSC_MHZ && scale <= TSC_MHZ * 1.01, `${scale}`);
+});
 
 /** It comes in a tenth of these; a kernel that does not stop idles for ever. */
 const WITHIN = ["--max-instructions", "20000000"];
