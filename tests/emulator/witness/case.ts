@@ -2,6 +2,11 @@
 import type { Form } from "../../../emulator/isa/index.ts";
 import { PAGE, SMALL_CODE_LIMIT } from "./arena.ts";
 
+/** Bytes of the longest instruction. */
+export const MOST_BYTES = 15;
+/** Bytes of code that a case has room for, prelude included. */
+export const CODE_BYTES = 16;
+
 /** Bytes put into the arena before the instruction, and looked at after it. Nowhere but in pages that hold something. */
 export interface Window {
   /** Linear. */

@@ -1,7 +1,7 @@
 // Cases for a form of the table: operands of every kind, values it may trip over, and places where accesses go wrong.
 import { type Form, NONE } from "../../../emulator/isa/index.ts";
 import * as A from "./arena.ts";
-import { type Case, canRunAtOnce } from "./case.ts";
+import { type Case, CODE_BYTES, canRunAtOnce, MOST_BYTES } from "./case.ts";
 import { CS, Draft, DS, ES, SS } from "./draft.ts";
 import { prepareImplicit, prepareOffset, prepareOperands } from "./meanings.ts";
 import { CODE_FROM, CODE_TO, codeOffset, dataOffset } from "./places.ts";
@@ -9,9 +9,6 @@ import { prelude } from "./prelude.ts";
 import type { Random } from "./random.ts";
 import { isAvoided } from "./rules.ts";
 
-const MOST_BYTES = 15;
-/** Bytes of code that a case has room for, prelude included. */
-const CODE_BYTES = 16;
 const LONGEST_PRELUDE = 4;
 const STATUS_FLAGS = 0x8d5;
 const DIRECTION = 0x400;

@@ -19,6 +19,7 @@
  */
 #define _GNU_SOURCE
 #include <asm/ldt.h>
+#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -45,6 +46,7 @@ static unsigned char *alias;
 /* What differs between the two: system calls, and how a context keeps what a case keeps in encoding order. */
 #ifdef __x86_64__
 #define SYS_sigreturn SYS_rt_sigreturn
+#define ARCHITECTURE AUDIT_ARCH_X86_64
 enum { PROGRAM_COUNTER = REG_RIP };
 static const int register_at[8] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI};
 
@@ -58,6 +60,7 @@ static void set_selectors(greg_t *registers, const uint32_t *selectors) { (void)
 static uint32_t selector(const greg_t *registers, int segment) { return (void)registers, (void)segment, 0; }
 static uint32_t fault_address(const mcontext_t *machine) { return (uint32_t)machine->gregs[REG_CR2]; }
 #else
+#define ARCHITECTURE AUDIT_ARCH_I386
 enum { PROGRAM_COUNTER = REG_EIP };
 static const int register_at[8] = {REG_EAX, REG_ECX, REG_EDX, REG_EBX, REG_ESP, REG_EBP, REG_ESI, REG_EDI};
 static const int selector_at[6] = {REG_ES, REG_CS, REG_SS, REG_DS, REG_FS, REG_GS};
@@ -93,11 +96,11 @@ static void finish(void) {
   system_call(SYS_exit_group, 0, 0, 0);
 }
 
-static void copy(void *to, const void *from, uint32_t size) {
+static void copy(void *to, const void *from, size_t size) {
   __asm__ volatile("cld; rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
 }
 
-static void fill(void *to, int byte, uint32_t size) {
+static void fill(void *to, int byte, size_t size) {
   __asm__ volatile("cld; rep stosb" : "+D"(to), "+c"(size) : "a"(byte) : "memory");
 }
 
@@ -184,6 +187,8 @@ static void die(const char *what) {
 
 static void filter(void) {
   struct sock_filter rules[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 0, 5),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 4, 0),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sigreturn, 3, 0),
@@ -219,14 +224,14 @@ int main(void) {
   arena_size = page_count * PAGE;
   int file = memfd_create("arena", 0);
   if (file < 0 || ftruncate(file, arena_size) != 0) die("memfd");
-  alias = mmap((void *)(uintptr_t)(arena + 0x8000000), arena_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE, file, 0);
+  alias = mmap((void *)(uintptr_t)(arena + 0x8000000), arena_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, file, 0);
   if (alias == MAP_FAILED) die("alias");
   const uint32_t *rights_of = input;
   input += page_count;
   for (uint32_t i = 0; i < page_count; i++) {
     int rights = protection(rights_of[i]);
     void *page = (void *)(uintptr_t)(arena + i * PAGE);
-    if (rights && mmap(page, PAGE, rights, MAP_SHARED | MAP_FIXED | MAP_POPULATE, file, i * PAGE) != page) die("page");
+    if (rights && mmap(page, PAGE, rights, MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, file, i * PAGE) != page) die("page");
   }
   for (uint32_t n = *input++, i = 0; i < n; i++, input += 4) {
     struct user_desc descriptor;

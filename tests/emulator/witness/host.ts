@@ -19,6 +19,8 @@ const FETCH = 0x10;
 /** This host's processor, in 32-bit mode or, for what is the same there, in 64-bit mode. */
 export class Host implements Witness {
   readonly name: string;
+  readonly isOurs = false;
+  readonly isOnRecord: boolean;
   readonly failures: string[] = [];
   readonly #bits: 32 | 64;
   readonly #directory = mkdtempSync(join(tmpdir(), "witness-"));
@@ -27,11 +29,18 @@ export class Host implements Witness {
   /** Compiles the program. Throws where there is no compiler for such programs. */
   constructor(bits: 32 | 64) {
     this.#bits = bits;
+    this.isOnRecord = bits === 32;
     this.name = `this host's processor in ${bits}-bit mode`;
     const source = fileURLToPath(new URL("host.c", import.meta.url));
-    const flags = "-O2 -Wall -Wextra -static -no-pie -fno-stack-protector -fno-tree-loop-distribute-patterns";
-    const mode = bits === 32 ? ["-m32"] : ["-m64", "-mno-red-zone"];
-    execFileSync("gcc", [...mode, ...flags.split(" "), "-o", this.#program, source]);
+    const flags = "-O2 -Wall -Wextra -fno-stack-protector -fno-tree-loop-distribute-patterns";
+    // In 64-bit mode nothing of the program lies where addresses of 32 bits reach: it, its heap and its stack are far above.
+    const mode = bits === 32 ? "-m32 -static -no-pie" : "-m64 -mno-red-zone -static-pie -fPIE";
+    try {
+      execFileSync("gcc", [...mode.split(" "), ...flags.split(" "), "-o", this.#program, source]);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   knows(form: Form): boolean {
@@ -40,6 +49,10 @@ export class Host implements Witness {
 
   takes(one: Case): boolean {
     return this.#bits === 32 || inLongMode(one) !== undefined;
+  }
+
+  bytesOf(one: Case): readonly number[] {
+    return this.#bits === 32 ? one.code : inLongMode(one)!.code;
   }
 
   close(): void {

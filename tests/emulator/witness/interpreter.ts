@@ -5,6 +5,8 @@ import { OurProcessor } from "./processor.ts";
 
 export class Interpreter implements Witness {
   readonly name = "our own interpreter";
+  readonly isOurs = true;
+  readonly isOnRecord = false;
   readonly failures: readonly string[] = [];
   readonly #processor = new OurProcessor("interpreter");
 
@@ -12,13 +14,18 @@ export class Interpreter implements Witness {
     return true;
   }
 
-  takes(): boolean {
-    return true;
+  /** Whatever is observed or split does not run in compiled code. */
+  takes({ mode }: Case): boolean {
+    return mode === "fast";
+  }
+
+  bytesOf({ code }: Case): readonly number[] {
+    return code;
   }
 
   run(cases: readonly Case[], arena: Uint8Array): readonly Outcome[] {
     this.#processor.load(arena);
-    const outcomes = cases.map((one) => this.#processor.run({ ...one, mode: "fast", atOnce: false }));
+    const outcomes = cases.map((one) => this.#processor.run({ ...one, atOnce: false }));
     this.#processor.unload(arena);
     return outcomes;
   }

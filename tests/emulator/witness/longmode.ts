@@ -2,25 +2,24 @@
 // (Intel SDM vol. 1, 3.6; vol. 2, 2.2 and what it says of each instruction's 64-bit mode).
 import type { Form } from "../../../emulator/isa/index.ts";
 import { FLAT_CODE, FLAT_DATA } from "./arena.ts";
-import { type Case, hasPrefix, prefixesOf } from "./case.ts";
+import { type Case, CODE_BYTES, hasPrefix, MOST_BYTES, prefixesOf } from "./case.ts";
 import { CS, DS, ES, SS } from "./draft.ts";
 
 const ADDRESS_SIZE = 0x67;
-const OPERAND_SIZE = 0x66;
 /** Overrides whose segments are not flat there, or are not looked at: CS, FS, GS. */
 const overrides = [0x2e, 0x64, 0x65];
-const MOST_BYTES = 15;
-/** Bytes of code that a case has room for, prelude included. */
-const CODE_BYTES = 16;
 
-/** Not there, something else, or about segments and descriptors, which have another form there. */
+/** Not there, something else, or about segments, of which most are not looked at there; CALL and returns move 64 bits. */
 const others =
-  /^(?:AAA|AAS|AAM|AAD|DAA|DAS|SALC|INTO|BOUND|ARPL|PUSHAD?|POPAD?|CALL|RETF?|IRETD?|L[DEFGS]S|LAR|LSL|VER[RW]|L[GIL]DT|LTR)$/;
+  /^(?:AAA|AAS|AAM|AAD|DAA|DAS|SALC|INTO|BOUND|ARPL|PUSHAD?|POPAD?|CALL|RETF?|IRETD?|L[DEFGS]S|LAR|LSL|VER[RW])$/;
 /** With an operand of 32 bits these use 64, and with one of 16 bits the whole of RSP. */
 const stack = /^(?:PUSH|POP|PUSHF|POPF|PUSHFD|POPFD|ENTER|LEAVE)$/;
 const segments = new Set(["ES", "CS", "SS", "DS", "FS", "GS", "Sreg"]);
 
-/** Can cases of a form be the same in 64-bit mode? */
+/**
+ * Can cases of a form be the same in 64-bit mode? Jumps by 16 bits are what one maker's processors have there and another's have
+ * not; jumps to an address take 64 bits; 82 is not there.
+ */
 export const isInLongMode = (form: Form): boolean =>
   !others.test(form.mnemonic) &&
   !(stack.test(form.mnemonic) && form.operandSize !== 16) &&
@@ -39,7 +38,6 @@ export function inLongMode(one: Case): Case | undefined {
   if (!isInLongMode(form) || bits !== 32 || selectors[CS] !== FLAT_CODE) return undefined;
   if ([ES, SS, DS].some((segment) => selectors[segment] !== FLAT_DATA)) return undefined;
   if ([ADDRESS_SIZE, ...overrides].some((prefix) => hasPrefix(one.code, prefix))) return undefined;
-  if (form.roles[0] === "relative" && hasPrefix(one.code, OPERAND_SIZE)) return undefined;
   const code = longCode(one);
   if (code.length > MOST_BYTES || one.prelude.length + code.length > CODE_BYTES) return undefined;
   if (goesBack(one.form, code, one.prelude.length)) return undefined;

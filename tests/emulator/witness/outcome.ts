@@ -19,9 +19,15 @@ export interface Outcome {
 export interface Witness {
   /** What the witness is, in a line. */
   readonly name: string;
+  /** Is it one of ours, from which nothing may differ, by no rule? */
+  readonly isOurs: boolean;
+  /** Is it a processor in 32-bit mode, whose outcomes can be kept in the record? */
+  readonly isOnRecord: boolean;
   /** Can the witness be asked for a form's cases at all? For this one? */
   knows(form: Case["form"]): boolean;
   takes(one: Case): boolean;
+  /** The bytes that the witness runs for a case. */
+  bytesOf(one: Case): readonly number[];
   /**
    * What comes of cases, one after the other, over an arena that begins as `arena` and is left as it ends; undefined when they
    * do not come to an end.

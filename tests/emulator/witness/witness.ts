@@ -47,26 +47,36 @@ if (engine !== "interpreter" && engine !== "compiled")
 
 /** Who is asked: whoever was named, else the host's processor in the mode that it can be asked in. */
 function summon(): Witness {
-  const no32 = whyNot(32);
-  const by = option("--by") ?? (no32 === undefined ? "processor" : "long-mode");
-  if (by !== "processor" && words.includes("--record"))
-    fail("the record is what a processor does in 32-bit mode: --by processor makes it");
+  const by = option("--by");
   if (by === "interpreter") {
     if (engine === "interpreter")
       fail("the interpreter is no witness of itself; --engine compiled would be compared with it");
     return new Interpreter();
   }
-  if (by !== "processor" && by !== "long-mode")
+  if (by !== undefined && by !== "processor" && by !== "long-mode")
     fail(`no witness "${by}"; processor, long-mode and interpreter can be asked`);
-  const why = by === "processor" ? no32 : whyNot(64);
+  const why32 = by === "long-mode" ? "" : whyNot(32);
+  if (why32 === undefined) return new Host(32);
+  const why = by === "processor" ? why32 : whyNot(64);
   if (why !== undefined) fail(`the host's processor cannot be asked: ${why}`);
-  if (option("--by") === undefined && no32 !== undefined)
-    console.log(`${no32}: its processor is asked for what is the same in 64-bit mode`);
-  return new Host(by === "processor" ? 32 : 64);
+  if (by === undefined) console.log(`the host's processor cannot be asked in 32-bit mode: ${why32}`);
+  return new Host(64);
 }
 
 const witness = summon();
-const forms = witnessed.filter((form) => form.syntax.startsWith(wanted) && witness.knows(form));
+
+function refuse(why: string): never {
+  witness.close();
+  fail(why);
+}
+
+if (words.includes("--record") && !witness.isOnRecord)
+  refuse("the record is what a processor does in 32-bit mode: --by processor makes it");
+const named = witnessed.filter((form) => form.syntax.startsWith(wanted));
+const forms = named.filter((form) => witness.knows(form));
+if (forms.length === 0)
+  refuse(`${named.length === 0 ? "there is" : `${witness.name} knows`} no form that begins with "${wanted}"`);
+if (forms.length < named.length) console.log(`${witness.name} is asked for ${forms.length} of ${named.length} forms`);
 const tallies = new Map<Form, Tally>(
   forms.map((form) => [form, { cases: 0, faults: 0, pageFaults: 0, inMemory: 0, different: 0 }]),
 );
@@ -89,17 +99,17 @@ function describe(one: Case, theirs: Outcome, own: Outcome, { lines }: Compariso
   const text = typeof instruction === "string" ? instruction : format(instruction, one.eip);
   const how = `${one.bits} bits${one.mode === "fast" ? "" : `, ${one.mode}`}${one.atOnce ? ", at once" : ""}`;
   return [
-    `${one.form.syntax}: ${text} (${bytes(one.code)}, ${how}) at ${hex(one.eip)}, after ${bytes(one.prelude)}`,
+    `${one.form.syntax}: ${text} (${bytes(one.code)}, asked as ${bytes(witness.bytesOf(one))}, ${how}) at ${hex(one.eip)}, after ${bytes(one.prelude)}`,
     `  registers ${[...one.registers].map(hex).join(" ")} eflags ${hex(one.eflags)} selectors ${one.selectors.map(hex).join(" ")}`,
     ...one.windows.map((window) => `  memory at ${hex(window.address)}: ${bytes(window.bytes)}`),
-    `  vectors: processor ${theirs.vector}, ours ${own.vector}`,
+    `  vectors: witness ${theirs.vector}, ours ${own.vector}`,
     ...lines.map((line) => `  ${line}`),
   ].join("\n");
 }
 
 function judge(one: Case, theirs: Outcome): void {
   const own = ours.run(one);
-  const found = compare(one, theirs, own);
+  const found = compare(one, theirs, own, witness.isOurs);
   const tally = tallies.get(one.form)!;
   if (words.includes("--record")) kept.push([one, theirs]);
   tally.cases++;
