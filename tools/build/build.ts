@@ -13,8 +13,11 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const DIST = join(ROOT, "dist");
 /** What dist/ was made of, as a digest; not there while it is being made. */
 const MADE_OF = join(DIST, ".made-of");
-/** What is made last, of everything else. */
-const LAST = ["tools/cli/ring0.cjs", "tools/cli/quick.prepared"].map((file) => join(DIST, file));
+/** By what the compiler knows what it need not write again. */
+const COMPILED = join(DIST, ".tsbuildinfo");
+/** What is made last. Who starts the command meanwhile has the old one, and no quick form. */
+const COMMAND = join(DIST, "tools/cli/ring0.cjs");
+const QUICK_FORM = join(DIST, "tools/cli/quick.prepared");
 const COMPILER = "node_modules/typescript/bin/tsc";
 
 /** Runs a script with Node; ends with it if it fails. */
@@ -36,13 +39,13 @@ const words = process.argv.slice(2);
 const unknown = words.find((word) => word !== "--again");
 if (unknown !== undefined) fail(`no option ${unknown}; --again makes all of dist/, whatever lies there`);
 
-const isWhole = [MADE_OF, ...LAST].every((file) => existsSync(file));
+const isWhole = [MADE_OF, COMMAND, QUICK_FORM].every((file) => existsSync(file));
 if (words.includes("--again") || !isWhole || readFileSync(MADE_OF, "utf8") !== digestOf(ROOT)) {
   if (!existsSync(join(ROOT, COMPILER)))
     fail("the compiler is not installed; npm ci, with development packages, would do");
-  // What is not whole, the compiler would take for what it made itself.
-  for (const file of isWhole && words.length === 0 ? [MADE_OF, ...LAST] : [DIST])
-    rmSync(file, { force: true, recursive: true });
+  // Where something is missing, the compiler's own files may be, too: it looks for none that it has written once.
+  const gone = words.includes("--again") ? [DIST] : isWhole ? [MADE_OF, QUICK_FORM] : [MADE_OF, QUICK_FORM, COMPILED];
+  for (const file of gone) rmSync(file, { force: true, recursive: true });
   runSource("generate.ts");
   const sources = digestOf(ROOT);
   run(COMPILER, "-p", "tsconfig.build.json");
