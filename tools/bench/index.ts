@@ -23,7 +23,7 @@ export interface Wishes extends Settings {
   readonly processors: readonly number[];
 }
 
-/** Measures; `tell` hears of each measurement before it is made. */
+/** Measures; `tell` hears of each row and emulator before it is measured. */
 export async function bench(wishes: Wishes, tell: (what: string) => void): Promise<Report> {
   const measurements: Measurement[] = [];
   const folder = mkdtempSync(join(tmpdir(), "ring0-bench-"));
@@ -32,11 +32,9 @@ export async function bench(wishes: Wishes, tell: (what: string) => void): Promi
       const image = join(folder, "image.elf");
       writeFileSync(image, row.image().elf());
       for (const processors of row.parallel ? wishes.processors : [1]) {
-        for (const peer of wishes.peers) {
-          if (row.parallel && !peer.parallel) continue;
-          tell(`${row.name} on ${processors}, ${peer.name}`);
-          measurements.push(await measure(row, image, peer, processors, wishes));
-        }
+        const peers = wishes.peers.filter(({ parallel }) => parallel || !row.parallel);
+        const next = (peer: Peer): void => tell(`${row.name} on ${processors}, ${peer.name}`);
+        measurements.push(...(await measure(row, image, peers, processors, wishes, next)));
       }
     }
   } finally {

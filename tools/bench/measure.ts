@@ -1,4 +1,4 @@
-// One measurement: an emulator runs a program as a process, whose processor time between the program's two lines is taken.
+// Measurements: emulators run a program as a process, whose processor time between the program's two lines is taken.
 import { type ChildProcess, spawn } from "node:child_process";
 import { cpuSeconds } from "./cpu-time.ts";
 import { BEGIN, END, type Row } from "./frame.ts";
@@ -81,39 +81,82 @@ export interface Settings {
   readonly runs: number;
 }
 
-/** Measures a row on one emulator: as many rounds as take about the time wanted, several times. */
+/** A row on one emulator, while it is being measured. */
+class Subject {
+  readonly peer: Peer;
+  readonly #known: Pick<Measurement, "row" | "processors" | "peer">;
+  readonly #image: string;
+  readonly #runs: number[] = [];
+  #rounds: number;
+  #checksum = "";
+  #failure: string | undefined;
+
+  constructor(row: Row, image: string, peer: Peer, processors: number) {
+    this.peer = peer;
+    this.#known = { row: row.name, processors, peer: peer.name };
+    this.#image = image;
+    this.#rounds = row.rounds;
+  }
+
+  #sample(): Promise<Sample> {
+    const { processors } = this.#known;
+    const commandLine = `rounds=${this.#rounds} cpus=${processors} exit=0`;
+    return sample(this.peer, { image: this.#image, processors, commandLine });
+  }
+
+  /** Does something until it fails once. */
+  async #attempt(what: () => Promise<void>): Promise<void> {
+    if (this.#failure !== undefined) return;
+    try {
+      await what();
+    } catch (error) {
+      this.#failure = (error as Error).message;
+    }
+  }
+
+  /** Finds the rounds that take about as long as is wanted. */
+  async fit(seconds: number): Promise<void> {
+    await this.#attempt(async () => {
+      const first = await this.#sample();
+      this.#checksum = first.checksum;
+      for (let last = first.seconds; last < seconds / 2; last = (await this.#sample()).seconds)
+        this.#rounds = Math.ceil(this.#rounds * Math.min(GROWTH, Math.max(2, seconds / Math.max(last, 1e-4))));
+    });
+  }
+
+  async run(): Promise<void> {
+    await this.#attempt(async () => {
+      this.#runs.push((await this.#sample()).seconds / this.#rounds);
+    });
+  }
+
+  get measurement(): Measurement {
+    const known = { ...this.#known, rounds: this.#rounds };
+    if (this.#failure !== undefined)
+      return { ...known, failure: this.#failure, secondsPerRound: Number.NaN, runs: [], checksum: "" };
+    const sorted = [...this.#runs].sort((a, b) => a - b);
+    const secondsPerRound = sorted[sorted.length >> 1] ?? Number.NaN;
+    return { ...known, secondsPerRound, runs: this.#runs, checksum: this.#checksum };
+  }
+}
+
+/**
+ * Measures a row on emulators: as many rounds on each as take about the time wanted, several times. They take turns: a machine
+ * that is slower for a while is so for all of them. `tell` hears who is next.
+ */
 export async function measure(
   row: Row,
   image: string,
-  peer: Peer,
+  peers: readonly Peer[],
   processors: number,
   { seconds, runs }: Settings,
-): Promise<Measurement> {
-  const jobOf = (rounds: number): Job => ({
-    image,
-    processors,
-    commandLine: `rounds=${rounds} cpus=${processors} exit=0`,
-  });
-  const known = { row: row.name, processors, peer: peer.name };
-  let rounds = row.rounds;
-  try {
-    const first = await sample(peer, jobOf(rounds));
-    let last = first.seconds;
-    while (last < seconds / 2) {
-      rounds = Math.ceil(rounds * Math.min(GROWTH, Math.max(2, seconds / Math.max(last, 1e-4))));
-      last = (await sample(peer, jobOf(rounds))).seconds;
-    }
-    const found: number[] = [last / rounds];
-    while (found.length < runs) found.push((await sample(peer, jobOf(rounds))).seconds / rounds);
-    const sorted = [...found].sort((a, b) => a - b);
-    return {
-      ...known,
-      rounds,
-      secondsPerRound: sorted[sorted.length >> 1] as number,
-      runs: found,
-      checksum: first.checksum,
-    };
-  } catch (error) {
-    return { ...known, failure: (error as Error).message, rounds, secondsPerRound: Number.NaN, runs: [], checksum: "" };
+  tell: (peer: Peer) => void,
+): Promise<Measurement[]> {
+  const subjects = peers.map((peer) => new Subject(row, image, peer, processors));
+  for (const subject of subjects) {
+    tell(subject.peer);
+    await subject.fit(seconds);
   }
+  for (let i = 0; i < runs; i++) for (const subject of subjects) await subject.run();
+  return subjects.map(({ measurement }) => measurement);
 }
