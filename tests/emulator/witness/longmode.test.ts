@@ -39,6 +39,8 @@ const translations: readonly (readonly [string, string])[] = [
   ["658b00", ""],
   ["2e8900", ""],
   ["37", ""],
+  ["cd21", "67cd21"],
+  ["cd1a", ""],
   ["7502", "677502"],
   ["75fd", ""],
   ["ffe0", ""],

@@ -40,10 +40,14 @@ export function inLongMode(one: Case): Case | undefined {
   if ([ADDRESS_SIZE, ...overrides].some((prefix) => hasPrefix(one.code, prefix))) return undefined;
   const code = longCode(one);
   if (code.length > MOST_BYTES || one.prelude.length + code.length > CODE_BYTES) return undefined;
+  if (form.mnemonic === "INT" && isReserved(one.code[one.code.length - 1]!)) return undefined;
   if (goesBack(one.form, code, one.prelude.length)) return undefined;
   const longer = code.length - one.code.length;
   return { ...one, code, place: one.place - longer, eip: one.eip - longer };
 }
+
+/** Vectors that are nobody's: hypervisors that start no 32-bit programs open some of them to programs, for calls of their own. */
+const isReserved = (vector: number): boolean => vector >= 20 && vector < 32;
 
 /** Does a short jump lead into its own bytes, or into those before it? */
 function goesBack({ operands }: Form, code: readonly number[], before: number): boolean {
