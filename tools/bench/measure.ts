@@ -114,13 +114,17 @@ class Subject {
     }
   }
 
-  /** Finds the rounds that take about as long as is wanted. */
+  /** Finds the rounds that take about as long as is wanted: the first run. */
   async fit(seconds: number): Promise<void> {
     await this.#attempt(async () => {
       const first = await this.#sample();
       this.#checksum = first.checksum;
-      for (let last = first.seconds; last < seconds / 2; last = (await this.#sample()).seconds)
+      let last = first.seconds;
+      while (last < seconds / 2) {
         this.#rounds = Math.ceil(this.#rounds * Math.min(GROWTH, Math.max(2, seconds / Math.max(last, 1e-4))));
+        last = (await this.#sample()).seconds;
+      }
+      this.#runs.push(last / this.#rounds);
     });
   }
 
@@ -157,6 +161,6 @@ export async function measure(
     tell(subject.peer);
     await subject.fit(seconds);
   }
-  for (let i = 0; i < runs; i++) for (const subject of subjects) await subject.run();
+  for (let i = 1; i < runs; i++) for (const subject of subjects) await subject.run();
   return subjects.map(({ measurement }) => measurement);
 }
