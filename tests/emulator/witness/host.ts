@@ -18,9 +18,7 @@ const FETCH = 0x10;
 
 /** This host's processor, in 32-bit mode or, for what is the same there, in 64-bit mode. */
 export class Host implements Witness {
-  readonly name: string;
   readonly isOurs = false;
-  readonly isOnRecord: boolean;
   readonly failures: string[] = [];
   readonly #bits: 32 | 64;
   readonly #directory = mkdtempSync(join(tmpdir(), "witness-"));
@@ -29,8 +27,6 @@ export class Host implements Witness {
   /** Compiles the program. Throws where there is no compiler for such programs. */
   constructor(bits: 32 | 64) {
     this.#bits = bits;
-    this.isOnRecord = bits === 32;
-    this.name = `this host's processor in ${bits}-bit mode`;
     const source = fileURLToPath(new URL("host.c", import.meta.url));
     const flags = "-O2 -Wall -Wextra -fno-stack-protector -fno-tree-loop-distribute-patterns";
     // In 64-bit mode nothing of the program lies where addresses of 32 bits reach: it, its heap and its stack are far above.
@@ -41,6 +37,14 @@ export class Host implements Witness {
       this.close();
       throw error;
     }
+  }
+
+  get name(): string {
+    return `this host's processor in ${this.#bits}-bit mode`;
+  }
+
+  get isOnRecord(): boolean {
+    return this.#bits === 32;
   }
 
   knows(form: Form): boolean {
