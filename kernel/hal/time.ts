@@ -28,6 +28,8 @@ export const TIME_INCREMENT = 100_000;
 /** What the calibration measures: 8254 input clocks, and the microseconds that so many last, or 38 ns more. */
 const MEASURED_CLOCKS = 358;
 const MEASURED_MICROSECONDS = 300;
+/** Loops between two looks at the count: a microsecond or two. Reading a port is slow, the more so where ports are emulated. */
+const LOOPS_A_LOOK = 500;
 
 /** Counts of the time-stamp counter in a microsecond, rounded up; every processor's StallScaleFactor. */
 export const HalpStallScaleFactor = data("HalpStallScaleFactor", 4);
@@ -48,6 +50,9 @@ export const HalpCalibrateStall = proc("HalpCalibrateStall", (a) => {
   a.mov(al, MEASURED_CLOCKS >> 8);
   a.out(CHANNEL_2, al);
   a.label("counting");
+  a.mov(ecx, LOOPS_A_LOOK);
+  a.label("waiting");
+  a.loop("waiting");
   a.in(al, SYSTEM_CONTROL);
   a.test(al, OUTPUT_2);
   a.jz("counting");

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, transform } from "esbuild";
 import { linkKernel } from "#kernel";
 import { processHost } from "../cli/host.ts";
-import { type Prepared, prepare, preparedBytes } from "../cli/prepared.ts";
+import { type Prepared, prepare, preparedBytes, scriptOf } from "../cli/prepared.ts";
 import { withConstantsAgain } from "./bundled.ts";
 
 const CLI = new URL("../../dist/tools/cli/", import.meta.url);
@@ -74,7 +74,7 @@ const start = await bundle("main.js", {
 });
 write("ring0.cjs", start, 0o755);
 
-const text = await quickForm();
+const text = scriptOf(await quickForm());
 const prepared = prepare(text);
 await warmUp(prepared);
 write("quick.prepared", preparedBytes(text, prepared.script.createCachedData()), 0o644);

@@ -2,7 +2,7 @@
 //
 // To load a hundred modules takes longer than to boot a small kernel. `npm run build` writes the form (tools/build/prepare.ts); without it
 // everything works, a tenth of a second later.
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
 import { Script } from "node:vm";
 import { isFile, isProgram } from "./words.ts";
@@ -39,26 +39,56 @@ export function isForPrepared(words: readonly string[]): boolean {
 export function readPrepared(): Prepared | undefined {
   if (!process.features.require_module) return undefined;
   try {
-    const bytes = readFileSync(PREPARED);
-    const end = 4 + bytes.readUInt32LE(0);
-    return prepare(bytes.toString("latin1", 4, end), bytes.subarray(end));
+    const file = openSync(PREPARED, "r");
+    try {
+      return readForm(file);
+    } finally {
+      closeSync(file);
+    }
   } catch {
     return undefined;
   }
 }
 
-/** The form as a file: the length of the text, the text (ASCII), V8's code. */
-export function preparedBytes(text: string, code: Uint8Array): Uint8Array {
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(text.length);
-  return Buffer.concat([length, Buffer.from(text, "latin1"), code]);
+/** Lengths of the text and of V8's code. */
+const HEADER = 8;
+
+/**
+ * Memory that is touched for the first time costs more than to copy it: text and code share a buffer, one after the other, and the code
+ * begins where V8 need not copy it to read it.
+ */
+function readForm(file: number): Prepared {
+  const header = read(file, Buffer.alloc(HEADER), 0);
+  const [textLength, codeLength] = [header.readUInt32LE(0), header.readUInt32LE(4)];
+  const buffer = Buffer.allocUnsafeSlow(Math.max(textLength, codeLength));
+  const text = read(file, buffer.subarray(0, textLength), HEADER).toString("latin1");
+  return prepare(text, read(file, buffer.subarray(0, codeLength), HEADER + textLength));
 }
 
-/** A CommonJS module's text as a script. Its `require` finds what `quick.js` would; `import()` it must not have. */
+/** Fills a buffer. */
+function read(file: number, buffer: Buffer, position: number): Buffer {
+  const length = readSync(file, buffer, { position });
+  if (length < buffer.length) throw new RangeError(`${length} bytes; ${buffer.length} would do`);
+  return buffer;
+}
+
+/** The form as a file: the lengths, the script's text (ASCII), V8's code. */
+export function preparedBytes(script: string, code: Uint8Array): Uint8Array {
+  const header = Buffer.alloc(HEADER);
+  header.writeUInt32LE(script.length, 0);
+  header.writeUInt32LE(code.length, 4);
+  return Buffer.concat([header, Buffer.from(script, "latin1"), code]);
+}
+
+/** The script of a CommonJS module: its `require` finds what `quick.js` would; `import()` it must not have. */
+export function scriptOf(module: string): string {
+  return `(function (exports, module, require, __url) {${module}\n})`;
+}
+
+/** A script (`scriptOf`), to be run as a module is. */
 export function prepare(text: string, code?: Buffer): Prepared {
   const url = new URL("./quick.js", PREPARED);
-  const source = `(function (exports, module, require, __url) {${text}\n})`;
-  const script = new Script(source, { filename: NAME, cachedData: code });
+  const script = new Script(text, { filename: NAME, cachedData: code });
   return {
     script,
     isQuick: code !== undefined && script.cachedDataRejected === false,

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { isForPrepared, prepare } from "../../../tools/cli/prepared.ts";
+import { isForPrepared, prepare, scriptOf } from "../../../tools/cli/prepared.ts";
 import { expect, file, folder, ROOT, ring0 } from "./command.ts";
 
 const test = suite("quick form");
@@ -43,7 +43,7 @@ test("V8 takes the code that was made of the built form", () => {
 });
 
 test("a form with another V8's code is compiled anew, and runs", async () => {
-  const prepared = prepare("module.exports = { runWords: async () => 7 };", Buffer.alloc(100, 1));
+  const prepared = prepare(scriptOf("module.exports = { runWords: async () => 7 };"), Buffer.alloc(100, 1));
   assert.is(prepared.isQuick, false);
   assert.is(await prepared.run().runWords([]), 7);
 });
