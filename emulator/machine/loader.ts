@@ -32,11 +32,13 @@ export interface LoadOptions {
   readonly modules?: readonly BootModule[];
 }
 
-/** The machine's RAM: `size` bytes of `u8` from index `base` on. */
+/** The RAM of a machine just made: `size` bytes of `u8` from index `base` on. */
 export interface Ram {
   readonly u8: Uint8Array;
   readonly base: number;
   readonly size: number;
+  /** Where pieces have been put so far, by physical address; everywhere else are zeros. */
+  readonly pieces: { readonly start: number; readonly end: number }[];
   /** Told of every piece that has been written: physical address and bytes. */
   placed?(physical: number, size: number): void;
 }
@@ -248,11 +250,18 @@ function setSegment(
   i32[words + L.S_ATTRIBUTES] = attributes;
 }
 
-/** Copies bytes to a physical address and clears what is left of `size`. */
+/**
+ * Copies bytes to a physical address, with zeros for what is left of `size`. Zeros that are there already are not written: memory that a
+ * machine never touches costs its host nothing.
+ */
 export function place(ram: Ram, physical: number, bytes: Uint8Array, size: number): void {
-  const start = ram.base + physical;
-  ram.u8.set(bytes, start);
-  ram.u8.fill(0, start + bytes.length, start + size);
+  ram.u8.set(bytes, ram.base + physical);
+  const [rest, end] = [physical + bytes.length, physical + size];
+  for (const piece of ram.pieces) {
+    const [from, to] = [Math.max(rest, piece.start), Math.min(end, piece.end)];
+    if (from < to) ram.u8.fill(0, ram.base + from, ram.base + to);
+  }
+  ram.pieces.push({ start: physical, end });
   ram.placed?.(physical, size);
 }
 

@@ -276,7 +276,7 @@ export class Machine {
       const [first, end] = [Math.floor(physical / L.PAGE), Math.ceil((physical + bytes) / L.PAGE)];
       u8.fill(L.ATTRIBUTE_DIRTY, layout.attributeBase + first, layout.attributeBase + end);
     };
-    return { u8, base: layout.ramBase, size: layout.ramSize, placed };
+    return { u8, base: layout.ramBase, size: layout.ramSize, pieces: [], placed };
   }
 
   /** The end of the ROM lies in RAM pages below 1 MiB that nobody can write. */

@@ -445,7 +445,10 @@ export class Compiler {
     const { regions } = this;
     const { core, currentPage } = this.host;
     let isInside = false;
-    for (const compiled of regions.around(currentPage(), eip)) {
+    const around = regions.around(currentPage(), eip);
+    // By index: this is done at slices' ends, in short runs by code that V8 has not compiled yet.
+    for (let i = 0; i < around.length; i++) {
+      const compiled = around[i];
       if (!regions.isValid(compiled)) continue;
       const followsPause = compiled.places.get(eip) as boolean;
       isInside = !followsPause;

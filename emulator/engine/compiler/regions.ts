@@ -73,6 +73,9 @@ const MOST_ENTRIES = 50_000;
 /** Below this budget code in steps does not go over to the region as a whole. */
 const SMALL_REST = 48;
 
+/** EIPs for which it is remembered which regions are around them. */
+const MOST_KEPT = 4096;
+
 const NOTHING: readonly Compiled[] = [];
 
 export class Regions {
@@ -91,6 +94,8 @@ export class Regions {
   private readonly options: RegionOptions;
   private readonly entryAt = new Map<number, number>();
   private readonly ofPage = new Map<number, Set<Compiled>>();
+  /** What was found around EIPs that were asked about, as slices' ends are again and again, since regions came or went. */
+  private readonly lastAround = new Map<number, { page: number; key: number; regions: readonly Compiled[] }>();
   private readonly bySlot: (Compiled | undefined)[] = [];
   private readonly freeSlots: number[] = [];
   private nextSlot = 1;
@@ -110,12 +115,14 @@ export class Regions {
   }
 
   /** Regions of the code as the current processor runs it that have an instruction of a physical page (number) in them. */
-  around(page: number, eip: number): Compiled[] {
+  around(page: number, eip: number): readonly Compiled[] {
     const key = this.core.g[G_KEY];
-    const found: Compiled[] = [];
-    for (const compiled of this.ofPage.get(page) ?? NOTHING)
-      if (compiled.key === key && compiled.places.has(eip)) found.push(compiled);
-    return found;
+    const kept = this.lastAround.get(eip);
+    if (kept !== undefined && kept.page === page && kept.key === key) return kept.regions;
+    const regions = [...(this.ofPage.get(page) ?? NOTHING)].filter((one) => one.key === key && one.places.has(eip));
+    if (this.lastAround.size >= MOST_KEPT) this.lastAround.clear();
+    this.lastAround.set(eip, { page, key, regions });
+    return regions;
   }
 
   // --- validity ---
@@ -183,6 +190,7 @@ export class Regions {
   private drop(compiled: Compiled): void {
     compiled.isAlive = false;
     this.alive.delete(compiled);
+    this.lastAround.clear();
     this.bytes -= compiled.bytes;
     this.bySlot[compiled.slot] = undefined;
     for (const slot of [compiled.slot, ...(compiled.steps ? [compiled.steps.slot] : [])]) {
@@ -267,6 +275,7 @@ export class Regions {
     };
     this.bySlot[slot] = compiled;
     this.alive.add(compiled);
+    this.lastAround.clear();
     this.compiled++;
     for (const page of pages.values()) {
       const regions = this.ofPage.get(page) ?? new Set();

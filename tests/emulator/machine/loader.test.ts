@@ -15,7 +15,12 @@ const CODE = [0x90, 0xf4];
 function load(file: Uint8Array, options: LoadOptions = {}, ramSize = 4 * MIB) {
   const u8 = new Uint8Array(ramSize).fill(0xee);
   const image = readImage(file, "test.elf");
-  const loaded = loadImage(image, "test.elf", { u8, base: 0, size: ramSize }, options);
+  const loaded = loadImage(
+    image,
+    "test.elf",
+    { u8, base: 0, size: ramSize, pieces: [{ start: 0, end: ramSize }] },
+    options,
+  );
   const view = new DataView(u8.buffer);
   const word = (address: number) => view.getUint32(address, true);
   const text = (address: number) => {
@@ -54,6 +59,13 @@ test("segments land at their physical addresses, zeros behind what the file has"
   const { at, entry, format } = load(file);
   assert.equal([entry, format, at(MIB, 3)], [MIB + 1, "elf", [...CODE, 0xee]]);
   assert.equal(at(MIB + 0x1000, 7), [1, 2, 3, 0, 0, 0, 0xee]);
+});
+
+test("zeros are written where something lies, and nowhere else", () => {
+  const u8 = new Uint8Array(2 * MIB).fill(0xee); // as if they were zeros, but for four bytes
+  const image = readImage(elfFile({ segments: [{ physical: MIB, bytes: CODE, size: 16 }], entry: MIB }), "test.elf");
+  loadImage(image, "test.elf", { u8, base: 0, size: 2 * MIB, pieces: [{ start: MIB, end: MIB + 4 }] });
+  assert.equal(Array.from(u8.subarray(MIB, MIB + 6)), [...CODE, 0, 0, 0xee, 0xee]);
 });
 
 test("an entry may be linear or physical", () => {
