@@ -193,12 +193,17 @@ export function formOf(id: number): Form {
   return form;
 }
 
-/** What comes before the opcode: sizes, F2 and F3; the map; the opcode, and whether it holds a register. */
-const firstBytes = /^(?:(?:[oa]\d\d|F[23]) )*(0F )?([0-9A-F]{2})(\+r)?/;
+/** Signs of sizes, and F2 and F3, which come before the opcode. */
+const isBefore = (text: string, at: number): boolean =>
+  text[at] === "o" || text[at] === "a" || text.startsWith("F2 ", at) || text.startsWith("F3 ", at);
 
 /** The opcodes that a form has, as map (0 or 1) and opcode in one number; the form itself need not be read for them. */
 export function opcodesOf(id: number): readonly number[] {
-  const [, map, opcode = "", register] = firstBytes.exec(table[id][1]) ?? [];
-  const first = (map === undefined ? 0 : 256) + Number.parseInt(opcode, 16);
-  return register === undefined ? [first] : [0, 1, 2, 3, 4, 5, 6, 7].map((number) => first + number);
+  const text = table[id][1];
+  let at = 0;
+  while (isBefore(text, at)) at = text.indexOf(" ", at) + 1;
+  const map = text.startsWith("0F ", at) ? 1 : 0;
+  at += 3 * map;
+  const first = 256 * map + Number.parseInt(text.slice(at, at + 2), 16);
+  return text.startsWith("+r", at + 2) ? [0, 1, 2, 3, 4, 5, 6, 7].map((number) => first + number) : [first];
 }
