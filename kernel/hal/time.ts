@@ -28,7 +28,7 @@ export const TIME_INCREMENT = 100_000;
 /** What the calibration measures: 8254 input clocks, and the microseconds that so many last, or 38 ns more. */
 const MEASURED_CLOCKS = 358;
 const MEASURED_MICROSECONDS = 300;
-/** Loops between two looks at the count: a microsecond or two. Reading a port is slow, the more so where ports are emulated. */
+/** Loops between two looks at the count: half a microsecond to two. Reading a port is slow, the more so where it is emulated. */
 const LOOPS_A_LOOK = 500;
 
 /** Counts of the time-stamp counter in a microsecond, rounded up; every processor's StallScaleFactor. */
