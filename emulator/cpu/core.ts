@@ -1,7 +1,7 @@
 // What the parts of a processor share: views on the machine's memory, the current processor, and how an instruction ends.
 import * as L from "../memory/layout.ts";
 import { eflagsReader } from "./eflags.ts";
-import type { LinearMemory } from "./paging.ts";
+import type { LinearMemory } from "./linear.ts";
 
 // Scratch words of the running engine (never guest state): indices into `g`.
 /** Word index of the current processor's block in `i32`. */

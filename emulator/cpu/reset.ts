@@ -127,7 +127,7 @@ function flushTranslations(core: Core, processor: number): void {
   const [block, current] = [g[G_CPU], g[G_PROCESSOR]];
   g[G_CPU] = core.blockOf(processor) >> 2;
   g[G_PROCESSOR] = processor;
-  core.linear.flushAll();
+  core.linear.paging.flushAll();
   g[G_CPU] = block;
   g[G_PROCESSOR] = current;
   if (processor === current) g[G_MODE_CHANGED] = 1;

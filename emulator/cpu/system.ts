@@ -190,7 +190,7 @@ export function moveToControl(core: Core, instruction: Instruction): number {
       break;
     case 3:
       core.setWord(R_CR3, value & CR3_BITS);
-      core.linear.flushNonGlobal();
+      core.linear.paging.flushNonGlobal();
       break;
     default:
       moveToCr4(core, value);
@@ -210,7 +210,7 @@ function setCr0(core: Core, value: number): void {
   const changed = core.word(R_CR0) ^ value;
   core.setWord(R_CR0, value);
   if ((changed & (CR0_PE | CR0_PG | CR0_WP)) === 0) return;
-  core.linear.flushAll();
+  core.linear.paging.flushAll();
   core.g[G_MODE_CHANGED] = 1;
 }
 
@@ -221,7 +221,7 @@ function moveToCr4(core: Core, value: number): void {
   }
   const changed = core.word(R_CR4) ^ value;
   core.setWord(R_CR4, value);
-  if ((changed & (CR4_PSE | CR4_PGE)) !== 0) core.linear.flushAll();
+  if ((changed & (CR4_PSE | CR4_PGE)) !== 0) core.linear.paging.flushAll();
 }
 
 /** DR0 to DR3, DR6, DR7; without CR4.DE, 4 and 5 are other names of 6 and 7 (vol. 3B, 17.2.2). */
@@ -253,7 +253,7 @@ export function moveToDebug(core: Core, instruction: Instruction): number {
 /** INVLPG: only the address counts; it need not be mapped or within the segment's limit. */
 export function invalidatePage(core: Core, instruction: Instruction): number {
   if (privileged(core))
-    core.linear.invalidatePage(linearBase(core, instruction.segment, effectiveAddress(core, instruction)));
+    core.linear.paging.invalidatePage(linearBase(core, instruction.segment, effectiveAddress(core, instruction)));
   return NEXT;
 }
 

@@ -39,8 +39,6 @@ export interface Ram {
   readonly size: number;
   /** Where pieces have been put so far, by physical address; everywhere else are zeros. */
   readonly pieces: { readonly start: number; readonly end: number }[];
-  /** Told of every piece that has been written: physical address and bytes. */
-  placed?(physical: number, size: number): void;
 }
 
 /** An image in RAM, ready to be entered. */
@@ -262,7 +260,6 @@ export function place(ram: Ram, physical: number, bytes: Uint8Array, size: numbe
     if (from < to) ram.u8.fill(0, ram.base + from, ram.base + to);
   }
   ram.pieces.push({ start: physical, end });
-  ram.placed?.(physical, size);
 }
 
 function overlaps(segment: ImageSegment, start: number, end: number): boolean {

@@ -13,7 +13,7 @@ import {
   STATUS_SPLIT,
 } from "../cpu/core.ts";
 import { resetProcessor, startFromSipi } from "../cpu/index.ts";
-import { LinearMemory } from "../cpu/paging.ts";
+import { LinearMemory } from "../cpu/linear.ts";
 import { INTERRUPT_WORDS, TASK_PRIORITY } from "../devices/lapic.ts";
 import type { CompilerOptions, CompilerStatistics } from "../engine/compiler/compiler.ts";
 import { type InstructionObserver, Interpreter } from "../engine/interpreter/interpreter.ts";
@@ -262,6 +262,7 @@ export class Machine {
     const ram = this.ram();
     for (const { physical, bytes } of firmwareData(processors)) place(ram, physical, bytes, bytes.length);
     const loaded = loadImage(read, name, ram, options);
+    this.markLoaded(ram);
     programSerialPort(board);
     if (loaded.format === "flat") enterFlat(core, loaded.entry);
     else enterMultiboot(core, loaded.entry, loaded.information);
@@ -269,14 +270,19 @@ export class Machine {
     this.interpreter.select(0);
   }
 
-  /** RAM for loaders, which need not be told of translations. */
+  /** RAM for loaders: nobody has read or translated any of it yet. */
   private ram(): Ram {
     const { u8, layout } = this.core;
-    const placed = (physical: number, bytes: number): void => {
-      const [first, end] = [Math.floor(physical / L.PAGE), Math.ceil((physical + bytes) / L.PAGE)];
-      u8.fill(L.ATTRIBUTE_DIRTY, layout.attributeBase + first, layout.attributeBase + end);
-    };
-    return { u8, base: layout.ramBase, size: layout.ramSize, pieces: [], placed };
+    return { u8, base: layout.ramBase, size: layout.ramSize, pieces: [] };
+  }
+
+  /** Pages that loaders have written are dirty. */
+  private markLoaded({ pieces }: Ram): void {
+    const { u8, layout } = this.core;
+    for (const { start, end } of pieces) {
+      const [first, last] = [Math.floor(start / L.PAGE), Math.ceil(end / L.PAGE)];
+      u8.fill(L.ATTRIBUTE_DIRTY, layout.attributeBase + first, layout.attributeBase + last);
+    }
   }
 
   /** The end of the ROM lies in RAM pages below 1 MiB that nobody can write. */
@@ -285,7 +291,7 @@ export class Machine {
     if (!rom) return;
     const alias = rom.subarray(Math.max(rom.length - ROM_ALIAS, 0));
     place(this.ram(), MIB - alias.length, alias, alias.length);
-    this.protectRom();
+    this.protectRom(); // which makes its pages dirty
   }
 
   private protectRom(): void {

@@ -72,7 +72,7 @@ export class Rewinder {
         watcher.accessed(kindOf(core.g[G_LOCKED] !== 0, true), physical, bytes, value),
     });
     core.linear.splitting = true;
-    core.linear.journal = (index, old) => this.record(index, old);
+    core.linear.physical.journal = (index, old) => this.record(index, old);
     this.blocks = machine.processors.map(() => ({ low: 0, high: 0 }));
     this.rehash();
   }
@@ -208,8 +208,8 @@ export class Rewinder {
     if (physical < 0) return;
     const page = core.layout.attributeBase + Math.floor(physical / L.PAGE);
     core.u8[page] |= L.ATTRIBUTE_DIRTY;
-    if ((core.u8[page] & L.ATTRIBUTE_CODE) !== 0) core.linear.codeWritten(physical, 4);
-    if ((core.u8[page] & L.ATTRIBUTE_PAGETABLE) !== 0) core.linear.flushEverything();
+    if ((core.u8[page] & L.ATTRIBUTE_CODE) !== 0) core.linear.physical.codeWritten(physical, 4);
+    if ((core.u8[page] & L.ATTRIBUTE_PAGETABLE) !== 0) core.linear.paging.flushEverything();
   }
 
   /** Words outside the block of the processor saved last that have been written since: index, old value, new value, in threes. */
@@ -331,7 +331,7 @@ export class Rewinder {
 
   /** Writes a doubleword of RAM behind the guest's back; part of the step in progress. */
   setDword(address: number, value: number): void {
-    this.machine.core.linear.storeTo(address, 4, value | 0);
+    this.machine.core.linear.physical.store(address, 4, value | 0);
   }
 
   /** A vector reaches a processor's local APIC: the processor saved last. */

@@ -160,7 +160,7 @@ export class WholeState {
         this.cleaned[page] = 1;
       }
     }
-    if (isAnyDirty) core.linear.dropWritable();
+    if (isAnyDirty) core.linear.tlbs.dropWritable();
     const sum: Hash64 = { low: this.total.low, high: this.total.high };
     for (let region = 1; region < this.regions.length; region++) {
       const [from, to] = this.regions[region];

@@ -54,7 +54,7 @@ export class PhysicalMemory {
   /** Writes bytes as a device with bus access would: code and translations derived from them are looked at again. */
   set(address: number, bytes: ArrayLike<number>): void {
     this.#check(address, bytes.length);
-    for (let i = 0; i < bytes.length; i++) this.#core.linear.storeTo(address + i, 1, bytes[i] & 0xff);
+    for (let i = 0; i < bytes.length; i++) this.#core.linear.physical.store(address + i, 1, bytes[i] & 0xff);
   }
 
   #check(address: number, length: number): void {
@@ -194,7 +194,7 @@ export class Processor {
     const { g } = this.#core;
     const current = g[0];
     g[0] = this.#core.blockOf(this.number) >> 2;
-    const physical = this.#core.linear.lookUp(linear | 0);
+    const physical = this.#core.linear.paging.lookUp(linear | 0);
     g[0] = current;
     return physical;
   }

@@ -235,7 +235,7 @@ export class Recorder implements Observer {
     this.#bytes.fill(0, bytes, bytes + 16);
     for (let i = 0, physical = -1; i < length; i++, physical++) {
       const address = (linear + i) | 0;
-      if (i === 0 || (address & (layout.PAGE - 1)) === 0) physical = core.linear.lookUp(address);
+      if (i === 0 || (address & (layout.PAGE - 1)) === 0) physical = core.linear.paging.lookUp(address);
       if (physical < 0) return;
       this.#bytes[bytes + i] =
         physical < core.layout.ramSize

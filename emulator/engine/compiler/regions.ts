@@ -135,7 +135,7 @@ export class Regions {
     const generation = this.generations[processor];
     if (compiled.validFor[processor * 2 + user] === generation) return true;
     for (const [page, physical] of compiled.pages)
-      if (core.linear.peekFetch(page * L.PAGE) !== physical * L.PAGE) return false;
+      if (core.linear.paging.peekFetch(page * L.PAGE) !== physical * L.PAGE) return false;
     // Looking may have marked page tables, which is no change of translations.
     compiled.validFor[processor * 2 + user] = generation;
     return true;
@@ -343,6 +343,6 @@ export class Regions {
     const at = core.layout.attributeBase + page;
     if ((core.u8[at] & L.ATTRIBUTE_CODE) !== 0) return;
     core.u8[at] |= L.ATTRIBUTE_CODE;
-    core.linear.dropWritable();
+    core.linear.tlbs.dropWritable();
   }
 }

@@ -51,7 +51,7 @@ export class CodeSource {
     const known = this.pages.get(page);
     if (known !== undefined) return known;
     if (this.pages.size >= MOST_PAGES) return -1;
-    const physical = linear.peekFetch((page * L.PAGE) | 0);
+    const physical = linear.paging.peekFetch((page * L.PAGE) | 0);
     if (physical < 0 || physical + L.PAGE > layout.ramSize) return -1;
     this.pages.set(page, physical / L.PAGE);
     return physical / L.PAGE;

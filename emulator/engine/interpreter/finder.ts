@@ -93,7 +93,7 @@ export class CodeFinder {
     const { core, cache } = this;
     const { g } = core;
     const linear = (core.segment(CS, L.S_BASE) + eip) | 0;
-    const physical = core.linear.translateFetch(linear);
+    const physical = core.linear.paging.translateFetch(linear);
     if (physical < 0) return -1;
     const offset = linear & (L.PAGE - 1);
     g[G_EIP_BASE] = (eip - offset) | 0;
@@ -122,10 +122,10 @@ export class CodeFinder {
     let have = 0;
     for (;;) {
       // All of one page at a time: the next page is touched only if the instruction needs it.
-      const physical = core.linear.translateFetch((linear + have) | 0);
+      const physical = core.linear.paging.translateFetch((linear + have) | 0);
       if (physical < 0) return false;
       const room = Math.min(15 - have, L.PAGE - ((linear + have) & (L.PAGE - 1)));
-      for (let i = 0; i < room; i++) bytes[have + i] = core.linear.load(physical + i, 1);
+      for (let i = 0; i < room; i++) bytes[have + i] = core.linear.physical.load(physical + i, 1);
       have += room;
       const found = decode(bytes, 0, have, bits);
       if (found === "truncated" && have < 15) continue;
@@ -160,7 +160,7 @@ export class CodeFinder {
     const room = this.roomInSegment();
     if (code[at] === this.special.invalid) {
       const linear = (core.segment(CS, L.S_BASE) + core.word(L.R_EIP)) | 0;
-      const start = core.layout.ramBase + core.linear.translateFetch(linear);
+      const start = core.layout.ramBase + core.linear.paging.translateFetch(linear);
       if (decode(core.u8, start, room, (core.g[G_KEY] & KEY_32) !== 0 ? 32 : 16) !== "truncated") return true;
     } else if (code[at + F.F_LENGTH] <= room) return true;
     core.fault(GP, 0);

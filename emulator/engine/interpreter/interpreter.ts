@@ -150,14 +150,14 @@ export class Interpreter {
       const variant = (memory ? 1 : 0) + (addressSize === 16 ? 2 : 0);
       return (chosen[form.id * 4 + variant] ??= choose(form, variant));
     };
-    this.cache = new CodeCache(core.u8, core.layout, select, special, () => core.linear.dropWritable());
+    this.cache = new CodeCache(core.u8, core.layout, select, special, () => core.linear.tlbs.dropWritable());
     const finder = new CodeFinder(core, this.cache, special, () => this.compiler?.clear());
     this.finder = finder;
-    core.linear.codeWritten = (physical, bytes) => {
+    core.linear.physical.codeWritten = (physical, bytes) => {
       if (this.cache.written(physical, bytes)) core.g[G_CODE_PAGE] = NO_CODE_PAGE;
       this.compiler?.written(physical, bytes);
     };
-    core.linear.translationsChanged = (processor) => this.forgetFetches(processor);
+    core.linear.paging.translationsChanged = (processor) => this.forgetFetches(processor);
 
     const find = (eip: number): number => finder.find(eip);
     const watch = (p: number, isLoop: boolean): void => this.compiler?.watch(p, isLoop ? LOOP : undefined);
@@ -218,7 +218,7 @@ export class Interpreter {
     this.cache.clear();
     this.compiler?.clear();
     this.forgetFetches(-1);
-    this.core.linear.flushEverything();
+    this.core.linear.paging.flushEverything();
   }
 
   private forgetFetches(processor: number): void {
@@ -333,8 +333,8 @@ export class Interpreter {
     const processor = g[G_PROCESSOR];
     const user = (this.keys[processor] & KEY_USER) !== 0;
     const never = (L.TLB_BASE + processor * L.TLB_SIZE + L.TLB_NEVER * L.TLB_BYTES) >> 2;
-    const read = core.linear.tlbOf(processor, false, user);
-    const write = core.linear.tlbOf(processor, true, user);
+    const read = core.linear.tlbs.of(processor, false, user);
+    const write = core.linear.tlbs.of(processor, true, user);
     const isObserved = g[G_OBSERVED] !== 0;
     const isTold = isObserved && this.ring !== null;
     this.known[processor] = read << 2;
@@ -478,7 +478,7 @@ export class Interpreter {
 
   /** The ring of an observer that has one and sees whole instructions: split ones are its own to tell. */
   private get ring(): TraceRing | null {
-    return this.splitUpdates || this.core.linear.journal !== null ? null : (this.observer?.ring ?? null);
+    return this.splitUpdates || this.core.linear.physical.journal !== null ? null : (this.observer?.ring ?? null);
   }
 
   private tracedLoop(): ((p: number) => number) | null {

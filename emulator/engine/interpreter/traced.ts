@@ -177,7 +177,7 @@ function registersChanged(instruction: Instruction): { registers: number[]; flag
 
 /** Bytes of an instruction that lies in one page of RAM, as a record has them; undefined elsewhere. */
 function bytesAt(core: Core, linear: number, length: number): Int32Array | undefined {
-  const physical = core.linear.lookUp(linear);
+  const physical = core.linear.paging.lookUp(linear);
   if (physical < 0 || physical + length > core.layout.ramSize) return undefined;
   const at = core.layout.ramBase + physical;
   const bytes = new Uint8Array(16);

@@ -23,7 +23,7 @@ import {
   plainOf,
   resetProcessor,
 } from "../../../emulator/cpu/index.ts";
-import { LinearMemory } from "../../../emulator/cpu/paging.ts";
+import { LinearMemory } from "../../../emulator/cpu/linear.ts";
 import { decode } from "../../../emulator/isa/decode.ts";
 import * as L from "../../../emulator/memory/layout.ts";
 
@@ -178,7 +178,7 @@ export class Processor {
     for (let page = 0; page < RAM / L.PAGE; page++)
       this.poke32(directory + 0x1000 + 4 * page, entries[page * L.PAGE] ?? (page * L.PAGE) | 0x67);
     this.set(L.R_CR3, directory).set(L.R_CR0, this.get(L.R_CR0) | CR0_PG);
-    this.core.linear.flushAll();
+    this.core.linear.paging.flushAll();
     return this;
   }
 

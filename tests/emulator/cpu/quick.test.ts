@@ -41,8 +41,8 @@ function warm(p: Processor): Processor {
     linear.probeWrite(at, 4, p.get(L.R_CPL) !== 3);
   }
   const isUser = p.get(L.R_CPL) === 3;
-  g[G_TLB_READ] = linear.tlbOf(0, false, isUser); // as the engine does
-  g[G_TLB_WRITE] = linear.tlbOf(0, true, isUser);
+  g[G_TLB_READ] = linear.tlbs.of(0, false, isUser); // as the engine does
+  g[G_TLB_WRITE] = linear.tlbs.of(0, true, isUser);
   g[G_STATUS] = STATUS_OK; // what is not mapped is for the test to find
   return p;
 }

@@ -58,19 +58,19 @@ for (const pages of [1, 30, 63, 64, 65, 110]) {
     const { core } = touched(pages);
     const { g, linear } = core;
     const isShort = (write: boolean, user: boolean): boolean => {
-      g[G_TLB_READ] = g[G_TLB_WRITE] = linear.tlbOf(0, write, user);
+      g[G_TLB_READ] = g[G_TLB_WRITE] = linear.tlbs.of(0, write, user);
       return (write ? linear.writePointer(last) : linear.readPointer(last)) >= 0;
     };
     const shortWays = (): string => [0, 1, 2, 3].map((i) => Number(isShort(i % 2 === 1, i > 1))).join("");
     assert.is(shortWays(), "1111");
-    linear.dropWritable();
+    linear.tlbs.dropWritable();
     assert.is(shortWays(), "1010");
   });
 
   test(`with ${pages} pages in use: MOV CR3 forgets them all`, () => {
     const p = touched(pages);
     p.poke32(lastEntry, 0);
-    p.core.linear.flushNonGlobal();
+    p.core.linear.paging.flushNonGlobal();
     assert.not(isMapped(p, last));
   });
 }
