@@ -22,6 +22,18 @@ export function time(seconds: number): string {
   return `${(seconds / unit).toPrecision(3)} ${name}`;
 }
 
+/** Runs whose quartiles lie further apart than this say more of the machine than of the program. */
+const WIDEST_SPREAD = 1.25;
+
+/** What to think of a figure whose runs took different times; nothing where they agree. */
+function scattered(one: Measurement): string[] {
+  const sorted = [...one.runs].sort((a, b) => a - b);
+  const [low, high] = [0.25, 0.75].map((part) => sorted[Math.floor(sorted.length * part)] ?? Number.NaN);
+  if (!(high > low * WIDEST_SPREAD)) return [];
+  const range = `${time(low)} to ${time(high)}`;
+  return [`${keyOf(one)} on ${one.peer}: its runs took from ${range}; a quieter machine, or more --runs, would do`];
+}
+
 const keyOf = ({ row, processors }: Measurement): string => (processors === 1 ? row : `${row} on ${processors}`);
 const distinct = (all: readonly string[]): string[] => [...new Set(all)];
 
@@ -41,7 +53,7 @@ function columns(lines: readonly (readonly string[])[]): string {
 const geometricMean = (ratios: readonly number[]): number =>
   Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
 
-/** Time a round on each emulator, and how many times faster than `base` that is. */
+/** Time a round on each emulator, and how many times faster than `base` that is; then what is wrong or unsure, a line each. */
 export function tableOf({ measurements }: Report, base: string): string {
   const peers = distinct(measurements.map(({ peer }) => peer));
   const rows = distinct(measurements.map(keyOf));
@@ -69,7 +81,8 @@ export function tableOf({ measurements }: Report, base: string): string {
   });
   const failed = measurements.flatMap((one) => (one.failure ? [`${keyOf(one)} on ${one.peer}: ${one.failure}`] : []));
   const head = ["time a round", ...peers.flatMap((peer) => [peer, `/${base}`])];
-  return [columns([head, ...cells, ["geometric mean", ...means]]), ...wrong, ...failed].join("\n");
+  const unsure = measurements.flatMap(scattered);
+  return [columns([head, ...cells, ["geometric mean", ...means]]), ...wrong, ...failed, ...unsure].join("\n");
 }
 
 /** How many times faster each measurement is than the same one of an earlier report. */

@@ -81,6 +81,23 @@ test("a table has a line a row, ratios to the base, and their mean", () => {
   );
 });
 
+for (const [runs, range] of [
+  [[1e-6, 1.2e-6, 1.1e-6], ""],
+  [[3e-6, 1e-6, 1e-6, 1e-6, 1e-6], ""],
+  [[1e-6, 1e-6, 1.3e-6], "1.00 us to 1.30 us"],
+  [[6e-6, 11e-6, 6.1e-6, 11e-6, 6e-6, 6e-6, 11e-6], "6.00 us to 11.0 us"],
+  [[1e-6], ""],
+] as const)
+  test(`a table tells of runs of ${runs.join(", ")} seconds ${range || "nothing"}`, () => {
+    const one = report("calls", 1e-6);
+    const measurements = one.measurements.map((each) => (each.peer === "b" ? { ...each, runs } : each));
+    const lines = tableOf({ ...one, measurements }, "a")
+      .split("\n")
+      .slice(3);
+    const advice = "a quieter machine, or more --runs, would do";
+    assert.equal(lines, range === "" ? [] : [`calls on b: its runs took from ${range}; ${advice}`]);
+  });
+
 test("a comparison says how many times faster each became", () => {
   const [first, second] = comparisonOf(report("calls", 1e-6), report("calls", 3e-6)).split("\n");
   assert.is(first, "times as fast as before      a      b");
