@@ -14,11 +14,11 @@ import {
   STATUS_SPLIT,
 } from "./core.ts";
 import { Paging } from "./paging.ts";
-import { PhysicalMemory } from "./physical.ts";
+import { PhysicalSpace } from "./physical.ts";
 import { Tlbs } from "./tlb.ts";
 
 export class LinearMemory {
-  readonly physical: PhysicalMemory;
+  readonly physical: PhysicalSpace;
   readonly tlbs: Tlbs;
   readonly paging: Paging;
   observer: AccessObserver | null = null;
@@ -33,7 +33,7 @@ export class LinearMemory {
 
   constructor(core: Core) {
     this.core = core;
-    this.physical = new PhysicalMemory(core);
+    this.physical = new PhysicalSpace(core);
     this.tlbs = new Tlbs(core, this.physical);
     this.paging = new Paging(core, this.physical, this.tlbs);
     this.ramBase = this.physical.ramBase;

@@ -1,7 +1,7 @@
 // Paging: from linear to physical addresses, by way of the TLBs or the page tables (SDM vol. 3A, ch. 4).
 import * as L from "../memory/layout.ts";
 import { type Core, CR0_PG, CR0_WP, CR4_PSE, G_CPU, G_FAULT_ADDRESS, G_MODE_CHANGED, G_PROCESSOR, PF } from "./core.ts";
-import type { PhysicalMemory } from "./physical.ts";
+import type { PhysicalSpace } from "./physical.ts";
 import type { Tlbs } from "./tlb.ts";
 
 // Page table entry bits.
@@ -25,12 +25,12 @@ export class Paging {
   translationsChanged: (processor: number) => void = () => {};
 
   private readonly core: Core;
-  private readonly physical: PhysicalMemory;
+  private readonly physical: PhysicalSpace;
   private readonly tlbs: Tlbs;
   /** Pages of RAM that translations were read from since the TLBs were empty. */
   private readonly pageTables: number[] = [];
 
-  constructor(core: Core, physical: PhysicalMemory, tlbs: Tlbs) {
+  constructor(core: Core, physical: PhysicalSpace, tlbs: Tlbs) {
     this.core = core;
     this.physical = physical;
     this.tlbs = tlbs;
@@ -172,7 +172,7 @@ export class Paging {
     this.changed();
   }
 
-  /** Translations of the current processor did. */
+  /** The current processor's translations did: engines hear of it, and look again before the next instruction. */
   private changed(): void {
     const { g } = this.core;
     this.translationsChanged(g[G_PROCESSOR]);

@@ -1,11 +1,12 @@
-// Physical memory as processors reach it: RAM with its pages' attributes, and whatever the bus has elsewhere.
+// The physical address space as processors reach it: RAM with its pages' attributes, and whatever the bus has elsewhere.
 import * as L from "../memory/layout.ts";
 import { type Core, G_OBSERVED } from "./core.ts";
 
 /** Told of every change to RAM while G_OBSERVED is set, before it happens: word index in the memory, old value. */
 export type Journal = (wordIndex: number, old: number) => void;
 
-export class PhysicalMemory {
+/** The physical address space, for processors; users' view of it is `PhysicalMemory` (machine/views.ts). */
+export class PhysicalSpace {
   /** Somebody changed bytes of a page that holds decoded code. Physical address, bytes. */
   codeWritten: (physical: number, bytes: number) => void = () => {};
   /** Somebody changed a page that translations were read from. */

@@ -1,7 +1,7 @@
 // The TLBs of all processors: where their slots are, what is entered, and how they are emptied (memory/layout.ts has their form).
 import * as L from "../memory/layout.ts";
 import { type Core, G_TLB_READ, G_TLB_WRITE, G_TOLD_READ, G_TOLD_WRITE } from "./core.ts";
-import type { PhysicalMemory } from "./physical.ts";
+import type { PhysicalSpace } from "./physical.ts";
 
 /** Up to so many filled slots are remembered one by one; when there are more, whole TLBs are emptied. */
 const MOST_FILLED = 256;
@@ -12,12 +12,12 @@ const DEVICE_OF_USER = ((L.TLB_READ_USER - L.TLB_READ_SUPERVISOR) * L.TLB_BYTES)
 
 export class Tlbs {
   private readonly core: Core;
-  private readonly physical: PhysicalMemory;
+  private readonly physical: PhysicalSpace;
   /** Slots of all TLBs that hold something, while these are few: emptying a TLB is then a matter of so many words. */
   private readonly filled = new Int32Array(MOST_FILLED);
   private filledCount = 0;
 
-  constructor(core: Core, physical: PhysicalMemory) {
+  constructor(core: Core, physical: PhysicalSpace) {
     this.core = core;
     this.physical = physical;
     core.i32.fill(L.TLB_INVALID, L.TLB_BASE >> 2, (L.TLB_BASE + L.TLB_SIZE * core.layout.processors) >> 2);
