@@ -17,7 +17,7 @@ import {
   REFILL_TYPE,
   REGION_TYPE,
 } from "./runtime.ts";
-import { type Structure, structure } from "./structure.ts";
+import { LONGEST_WAY, type Structure, structure } from "./structure.ts";
 import {
   BUDGET,
   CARRY_FLAG,
@@ -72,7 +72,7 @@ const HELPERS = [
 
 /** The module of one region: exports the function `r`. */
 export function emitRegion(region: Region, options: EmitOptions): EmittedRegion {
-  const shape = structure(region);
+  const shape = structure(region, options.handOver === undefined ? LONGEST_WAY : 1);
   const emitter = new RegionEmitter(region, shape, options);
   const { code, temporaries, lookups } = emitter.run();
   const locals = [[WIDE_LOCALS, I64] as const, [FIRST_TEMPORARY - REGISTER + temporaries, I32] as const];
@@ -106,9 +106,12 @@ class RegionEmitter implements Surroundings {
   private readonly region: Region;
   private readonly structure: Structure;
   private readonly options: EmitOptions;
-  /** Depths of open loops and labelled blocks, by node. */
+  /** Depths of open loops and labelled blocks, by node; those of a dispatch target have its look at the budget behind them. */
   private readonly loopDepth: number[] = [];
   private readonly blockDepth: number[] = [];
+  private readonly targetDepth: number[] = [];
+  /** Nodes whose labelled blocks are open. */
+  private readonly open = new Set<number>();
   private temporaries = 0;
   private readonly lookups = new Set<number>();
   // Where the emission stands: what is known of flags and registers, instructions done but not counted yet, the one under way.
@@ -261,13 +264,33 @@ class RegionEmitter implements Surroundings {
       else this.body(node);
       return;
     }
+    const looks = this.options.exact && shape.targetOf[merge] >= 0 && !shape.isLook[merge];
+    this.open.add(merge);
     this.blockDepth[merge] = code.depth;
+    if (looks) code.block();
+    this.targetDepth[merge] = code.depth;
     code.block();
     this.within(node, index + 1);
     code.op(OP.unreachable);
     code.end();
+    this.open.delete(merge);
     this.forget();
+    if (looks) {
+      this.look(merge, shape.needed[merge]);
+      code.end();
+    }
     this.node(merge);
+  }
+
+  /** Leaves before a node if the budget is below what its way needs. */
+  private look(node: number, needed: number): void {
+    const { code, structure: shape } = this;
+    code.get(BUDGET);
+    code.const(needed);
+    code.op(OP.i32_lt_s);
+    code.if();
+    this.leaveFor(shape.starts[node], REASON_BUDGET);
+    code.end();
   }
 
   /** Nothing is known statically: every way to here has put things in their places. */
@@ -279,7 +302,7 @@ class RegionEmitter implements Surroundings {
 
   private dispatch(): void {
     const { code, structure: shape } = this;
-    const depths = shape.targets.map((eip) => this.blockDepth[shape.nodeOf.get(eip) ?? 0]);
+    const depths = shape.targets.map((eip) => this.targetDepth[shape.nodeOf.get(eip) ?? 0]);
     if (depths.length === 1) code.br(depths[0]);
     else {
       code.get(TARGET);
@@ -303,13 +326,19 @@ class RegionEmitter implements Surroundings {
     this.settle();
     if (!isBack) code.br(this.blockDepth[node]);
     else if (shape.dominates(node, from)) code.br(this.loopDepth[node]);
-    else this.dispatchTo(shape.targetOf[node]);
+    else this.dispatchTo(from, node);
   }
 
-  private dispatchTo(target: number): void {
-    this.code.const(target);
-    this.code.set(TARGET);
-    this.code.br(DISPATCH);
+  /** Goes to a dispatch target: at once where its code is still to come, else through the dispatcher. Edges back are looked at. */
+  private dispatchTo(from: number, node: number): void {
+    const { code, structure: shape } = this;
+    if (this.open.has(node)) {
+      code.br(node > from ? this.blockDepth[node] : this.targetDepth[node]);
+      return;
+    }
+    code.const(shape.targetOf[node]);
+    code.set(TARGET);
+    code.br(DISPATCH);
   }
 
   /** Counts what has been done and makes the flags plain: locals alone say how things stand. */
@@ -372,17 +401,11 @@ class RegionEmitter implements Surroundings {
     const { code, structure: shape, options } = this;
     const block = this.region.blocks.get(shape.starts[node]);
     if (block === undefined) throw new Error(`compiler: no block at ${shape.starts[node].toString(16)}`);
-    if (shape.needed[node] > 0) {
+    if (shape.isLook[node]) {
       this.count();
       this.uncounted = 0;
-      if (options.exact || shape.isLoop[node]) {
-        code.get(BUDGET);
-        code.const(options.exact ? shape.needed[node] : 0);
-        code.op(OP.i32_lt_s);
-        code.if();
-        this.leaveFor(block.start, REASON_BUDGET);
-        code.end();
-      }
+      if (options.exact) this.look(node, shape.needed[node]);
+      else if (shape.isLoop[node]) this.look(node, 0);
     }
     const whole = options.handOver?.get(block.start);
     if (whole !== undefined) {
@@ -418,11 +441,11 @@ class RegionEmitter implements Surroundings {
     if (end === "fall") this.goTo(node, next);
     else if (end === "jump") this.goTo(node, target);
     else if (end === "condition") this.branch(node, block, last);
-    else if (end === "call") this.goThroughDispatcher(target);
+    else if (end === "call") this.call(node, target);
     else if (end === "interpret") this.leaveFor(next, REASON_INTERPRET);
     else if (end === "leave") this.leaveFor(next, REASON_LINK);
     else if (end === "yield") this.leaveFor(next, REASON_YIELD);
-    else this.goToValue(last, end === "return");
+    else this.goToValue(node, last, end === "return");
   }
 
   private branch(node: number, block: Block, last: WasmOps | undefined): void {
@@ -441,25 +464,23 @@ class RegionEmitter implements Surroundings {
     code.op(OP.unreachable);
   }
 
-  private goThroughDispatcher(eip: number): void {
-    const node = this.structure.nodeOf.get(eip);
-    const target = node === undefined ? -1 : this.structure.targetOf[node];
-    if (target < 0) {
-      this.leaveFor(eip, REASON_LINK);
+  private call(node: number, routine: number): void {
+    const [target] = this.structure.jumps[node];
+    if (target === undefined) {
+      this.leaveFor(routine, REASON_LINK);
       return;
     }
     this.settle();
-    this.dispatchTo(target);
+    this.dispatchTo(node, target);
   }
 
   /** A return or an indirect jump: to a dispatch target of this region, looked for by halves, or out of it. */
-  private goToValue(last: WasmOps | undefined, isReturn: boolean): void {
+  private goToValue(node: number, last: WasmOps | undefined, isReturn: boolean): void {
     const { code } = this;
     if (last?.outcome.kind !== "to") throw new Error("compiler: a jump without a target");
     const { target } = last.outcome;
     this.settle();
-    const known = isReturn || this.region.targets.length > 1 ? this.candidates(isReturn) : [];
-    this.search(last, target, known);
+    this.search(node, last, target, this.structure.jumps[node]);
     last.put(target);
     code.set(NEXT_EIP);
     code.const(isReturn ? REASON_LINK : REASON_LINK | (this.options.slot << REASON_SLOT_SHIFT));
@@ -467,35 +488,27 @@ class RegionEmitter implements Surroundings {
     code.br(OUT);
   }
 
-  private candidates(isReturn: boolean): { eip: number; target: number }[] {
-    const { region, structure: shape } = this;
-    const likely = new Set(isReturn ? region.returns : region.routines);
-    const all = shape.targets.map((eip, target) => ({ eip, target })).filter(({ eip }) => likely.has(eip));
-    return all.sort((a, b) => (a.eip >>> 0) - (b.eip >>> 0));
-  }
-
-  private search(ops: WasmOps, value: Value, known: readonly { eip: number; target: number }[]): void {
-    const { code } = this;
-    if (known.length === 0) return;
+  private search(from: number, ops: WasmOps, value: Value, known: readonly number[]): void {
+    const { code, structure: shape } = this;
     if (known.length <= 2) {
-      for (const { eip, target } of known) {
+      for (const node of known) {
         ops.put(value);
-        code.const(eip);
+        code.const(shape.starts[node]);
         code.op(OP.i32_eq);
         code.if();
-        this.dispatchTo(target);
+        this.dispatchTo(from, node);
         code.end();
       }
       return;
     }
     const middle = known.length >> 1;
     ops.put(value);
-    code.const(known[middle].eip);
+    code.const(shape.starts[known[middle]]);
     code.op(OP.i32_lt_u);
     code.if();
-    this.search(ops, value, known.slice(0, middle));
+    this.search(from, ops, value, known.slice(0, middle));
     code.else();
-    this.search(ops, value, known.slice(middle));
+    this.search(from, ops, value, known.slice(middle));
     code.end();
   }
 }

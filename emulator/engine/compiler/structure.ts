@@ -15,25 +15,30 @@ export interface Structure {
   readonly targetOf: readonly number[];
   /** EIPs of the dispatch targets: those of the region, and the heads of loops with more than one way in. */
   readonly targets: readonly number[];
-  /** Does an edge go back to a loop's head that encloses it? If not, and it goes back, it goes through the dispatcher. */
+  /** Dispatch targets, as nodes, that a call, return or indirect jump at a node's end is known to go to, by address. */
+  readonly jumps: readonly (readonly number[])[];
+  /** Does an edge go back to a loop's head that encloses it? If not, and it goes back, it goes to a dispatch target. */
   dominates(node: number, other: number): boolean;
   /**
-   * For nodes where the budget is looked at, instructions on the longest way to the next such node; 0 elsewhere. Every circle
-   * and every dispatch target has one.
+   * The budget is looked at whenever a node is come to: at heads of loops, and now and then on a long way. At other dispatch
+   * targets it is when they are come to from outside, or by an edge back. So every circle has a look.
    */
+  readonly isLook: readonly boolean[];
+  /** For nodes where the budget is looked at, ever: instructions on the longest way to the next look; 0 elsewhere. */
   readonly needed: readonly number[];
 }
 
 /** Ways without a look at the budget are not much longer than this, so that not much of a slice is left to steps. */
-const LONGEST_WAY = 64;
+export const LONGEST_WAY = 64;
 
-export function structure(region: Region): Structure {
+/** The structure of a region, with looks at the budget after ways of hardly more than so many instructions. */
+export function structure(region: Region, longestWay = LONGEST_WAY): Structure {
   const targets = [...region.targets];
   for (;;) {
     const graph = orderBlocks(region, targets);
     const dominators = dominatorsOf(graph);
     const entered = irreducible(graph, dominators);
-    if (entered.length === 0) return describe(region, targets, graph, dominators);
+    if (entered.length === 0) return describe(region, targets, graph, dominators, longestWay);
     for (const node of entered) targets.push(graph.starts[node]);
   }
 }
@@ -54,14 +59,22 @@ function edgesOf(region: Region, start: number): number[] {
   return edges.filter((eip) => region.blocks.has(eip));
 }
 
-function orderBlocks(region: Region, targets: readonly number[]): Graph {
+/** As `edgesOf`, and from a call to the routine and to where that comes back. */
+function courseOf(region: Region, start: number): number[] {
+  const block = region.blocks.get(start);
+  if (block?.end !== "call" && block?.end !== "indirect call") return edgesOf(region, start);
+  return [block.next, block.target].filter((eip) => region.blocks.has(eip));
+}
+
+/** EIPs that can be reached from some, each before those it leads to, but for edges back. */
+function reversePostorder(roots: readonly number[], edgesFrom: (start: number) => readonly number[]): number[] {
   const postorder: number[] = [];
   const seen = new Set<number>();
   // Depth first without recursion: blocks in a row can be many.
-  for (const root of [...targets].reverse()) {
+  for (const root of [...roots].reverse()) {
     if (seen.has(root)) continue;
     seen.add(root);
-    const stack = [{ start: root, edges: edgesOf(region, root), at: 0 }];
+    const stack = [{ start: root, edges: edgesFrom(root), at: 0 }];
     for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
       if (top.at === top.edges.length) {
         postorder.push(top.start);
@@ -71,10 +84,18 @@ function orderBlocks(region: Region, targets: readonly number[]): Graph {
       const next = top.edges[top.at++];
       if (seen.has(next)) continue;
       seen.add(next);
-      stack.push({ start: next, edges: edgesOf(region, next), at: 0 });
+      stack.push({ start: next, edges: edgesFrom(next), at: 0 });
     }
   }
-  const starts = [0, ...postorder.reverse()];
+  return postorder.reverse();
+}
+
+function orderBlocks(region: Region, targets: readonly number[]): Graph {
+  // Routines before the places they return to, so that most ways lead forward.
+  const course = reversePostorder(targets, (start) => courseOf(region, start));
+  const isTarget = new Set(targets);
+  const roots = course.filter((eip) => isTarget.has(eip));
+  const starts = [0, ...reversePostorder(roots, (start) => edgesOf(region, start))];
   const nodeOf = new Map<number, number>();
   for (let node = 1; node < starts.length; node++) nodeOf.set(starts[node], node);
   const node = (eip: number): number => nodeOf.get(eip) ?? 0;
@@ -132,7 +153,13 @@ function irreducible({ successors }: Graph, immediate: readonly number[]): numbe
   return [...found];
 }
 
-function describe(region: Region, targets: readonly number[], graph: Graph, immediate: readonly number[]): Structure {
+function describe(
+  region: Region,
+  targets: readonly number[],
+  graph: Graph,
+  immediate: readonly number[],
+  longestWay: number,
+): Structure {
   const { starts, nodeOf, successors } = graph;
   const count = starts.length;
   const isLoop = new Array<boolean>(count).fill(false);
@@ -151,6 +178,8 @@ function describe(region: Region, targets: readonly number[], graph: Graph, imme
   const isMerge = starts.map((_, node) => node > 0 && (forward[node] > 1 || targetOf[node] >= 0));
   const merges: number[][] = starts.map(() => []);
   for (let node = count - 1; node > 0; node--) if (isMerge[node]) merges[immediate[node]].push(node);
+  const jumps = jumpsOf(region, graph, targetOf);
+  const { isLook, longest } = looksOf(region, graph, jumps, isLoop, longestWay);
   return {
     starts,
     nodeOf,
@@ -159,24 +188,48 @@ function describe(region: Region, targets: readonly number[], graph: Graph, imme
     isLoop,
     targetOf,
     targets,
+    jumps,
     dominates: (node, other) => dominates(immediate, node, other),
-    needed: neededOf(region, graph, isLoop, targetOf),
+    isLook,
+    needed: longest.map((length, node) => (isLook[node] || targetOf[node] >= 0 ? Math.max(length, 1) : 0)),
   };
 }
 
-function neededOf(region: Region, { starts, successors }: Graph, isLoop: boolean[], targetOf: number[]): number[] {
-  const count = starts.length;
-  const isLook = starts.map((_, node) => node > 0 && (isLoop[node] || targetOf[node] >= 0));
-  const longest = new Array<number>(count).fill(0);
-  for (let node = count - 1; node > 0; node--) {
+function jumpsOf(region: Region, { starts, nodeOf }: Graph, targetOf: readonly number[]): number[][] {
+  const nodesOf = (eips: readonly number[]): number[] => {
+    const nodes = [...new Set(eips)].map((eip) => nodeOf.get(eip) ?? 0).filter((node) => targetOf[node] >= 0);
+    return nodes.sort((a, b) => (starts[a] >>> 0) - (starts[b] >>> 0));
+  };
+  const returns = nodesOf(region.returns);
+  // Where nothing but the entry is known, jumps are not looked for.
+  const routines = region.targets.length > 1 ? nodesOf(region.routines) : [];
+  return starts.map((start) => {
+    const block = region.blocks.get(start);
+    if (block?.end === "call") return nodesOf([block.target]);
+    if (block?.end === "return") return returns;
+    return block?.end === "indirect call" || block?.end === "indirect jump" ? routines : [];
+  });
+}
+
+/** Where the budget is looked at whoever comes, and instructions on the longest way from each node to the next look. */
+function looksOf(
+  region: Region,
+  { starts, successors }: Graph,
+  jumps: readonly (readonly number[])[],
+  isLoop: readonly boolean[],
+  longestWay: number,
+): { isLook: boolean[]; longest: number[] } {
+  const isLook = [...isLoop];
+  const longest = starts.map(() => 0);
+  for (let node = starts.length - 1; node > 0; node--) {
     const own = region.blocks.get(starts[node])?.instructions.length ?? 0;
     let rest = 0;
-    for (const to of successors[node]) {
+    for (const to of [...successors[node], ...jumps[node]]) {
       if (to <= node || isLook[to]) continue;
-      if (own + longest[to] > LONGEST_WAY) isLook[to] = true;
+      if (own + longest[to] > longestWay) isLook[to] = true;
       else rest = Math.max(rest, longest[to]);
     }
     longest[node] = own + rest;
   }
-  return longest.map((length, node) => (isLook[node] ? Math.max(length, 1) : 0));
+  return { isLook, longest };
 }

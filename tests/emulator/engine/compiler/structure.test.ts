@@ -26,34 +26,39 @@ function randomRegion(random: Random): Region {
   return { entry: 1, blocks, targets, returns: targets, routines: targets, instructions: count };
 }
 
-/** Where a block may go on within the region, and whether by way of the dispatcher. */
+/** Where a block may go on within the region, and whether by a call or return. */
 function ways(region: Region, block: Block): { to: number; dispatched: boolean }[] {
   const { end, target, next } = block;
   const direct = end === "fall" ? [next] : end === "jump" ? [target] : end === "condition" ? [target, next] : [];
   const found = direct.filter((to) => region.blocks.has(to)).map((to) => ({ to, dispatched: false }));
-  return end === "return" ? [...found, ...region.targets.map((to) => ({ to, dispatched: true }))] : found;
+  const jumps = end === "return" ? region.returns : end === "call" ? region.targets.filter((to) => to === target) : [];
+  return [...found, ...jumps.map((to) => ({ to, dispatched: true }))];
 }
 
 test("no way between two looks at the budget is longer than the first one allowed for", () => {
   const random = new Random(1);
-  for (let round = 0; round < 400; round++) {
+  for (let round = 0; round < 800; round++) {
     const region = randomRegion(random);
-    const shape = structure(region);
+    const longestWay = random.pick([1, 20, 64]);
+    const shape = structure(region, longestWay);
     for (let walk = 0; walk < 20; walk++) {
       let at = region.targets[random.below(region.targets.length)];
+      let from = Number.POSITIVE_INFINITY;
       let allowed = 0;
       for (let step = 0; step < 100; step++) {
         const node = shape.nodeOf.get(at) ?? -1;
         const block = region.blocks.get(at);
         if (node < 0 || block === undefined) break;
-        if (step === 0) assert.ok(shape.needed[node] > 0, "entered without a look");
-        if (shape.needed[node] > 0) allowed = shape.needed[node];
+        // From outside, and by edges back, dispatch targets are entered with a look.
+        if (shape.isLook[node] || node <= from) allowed = shape.needed[node];
         allowed -= block.instructions.length;
         assert.ok(allowed >= 0, `round ${round}: ${-allowed} too many at block ${at}`);
+        assert.ok(allowed <= longestWay, `round ${round}: ${allowed} are left to steps at block ${at}`);
         const further = ways(region, block);
         if (further.length === 0) break;
         const way = further[random.below(further.length)];
-        if (way.dispatched) assert.ok(shape.targets.includes(way.to));
+        if (way.dispatched) assert.ok(shape.jumps[node].includes(shape.nodeOf.get(way.to) ?? 0));
+        from = node;
         at = way.to;
       }
     }
