@@ -288,7 +288,7 @@ class RegionEmitter implements Surroundings {
     code.get(BUDGET);
     code.const(needed);
     code.op(OP.i32_lt_s);
-    code.if();
+    code.ifRarely();
     this.leaveFor(shape.starts[node], REASON_BUDGET);
     code.end();
   }

@@ -183,7 +183,7 @@ export class WasmOps extends FlagOps implements Ops<Value> {
 
   /** Leaves before this instruction if the value on the stack is not zero. */
   protected leaveIf(): void {
-    this.code.if();
+    this.code.ifRarely();
     this.around.leave();
     this.code.end();
   }
@@ -314,10 +314,10 @@ export class WasmOps extends FlagOps implements Ops<Value> {
     const { code, around } = this;
     const slot = this.temporary();
     this.differs(linear, size, write, slot);
-    code.if();
+    code.ifRarely();
     if (around.refills()) {
       this.refill(linear, size, write, slot);
-      code.if();
+      code.ifRarely();
       around.leave();
       code.end();
     } else around.leave();
@@ -396,7 +396,7 @@ export class WasmOps extends FlagOps implements Ops<Value> {
     const done = code.depth;
     code.block();
     this.differs(linear, 32, true, slot);
-    code.if();
+    code.ifRarely();
     this.refill(linear, 32, true, slot);
     code.if();
     code.get(CPU);

@@ -29,7 +29,7 @@ export interface Structure {
 }
 
 /** Ways without a look at the budget are not much longer than this, so that not much of a slice is left to steps. */
-export const LONGEST_WAY = 64;
+export const LONGEST_WAY = 24;
 
 /** The structure of a region, with looks at the budget after ways of hardly more than so many instructions. */
 export function structure(region: Region, longestWay = LONGEST_WAY): Structure {

@@ -30,10 +30,13 @@ export class Code {
   bytes = new Uint8Array(4096);
   length = 0;
   depth = 0;
+  /** Where the conditions stand that hardly ever hold. */
+  readonly rare: number[] = [];
 
   clear(): void {
     this.length = 0;
     this.depth = 0;
+    this.rare.length = 0;
   }
 
   byte(value: number): void {
@@ -136,6 +139,12 @@ export class Code {
     this.depth++;
   }
 
+  /** As `if`, with a hint that the condition hardly ever holds. */
+  ifRarely(): void {
+    this.rare.push(this.length);
+    this.if();
+  }
+
   else(): void {
     this.byte(OP.else);
   }
@@ -197,6 +206,12 @@ const section = (into: Code, id: number, content: Code): void => {
   into.append(content);
 };
 
+/**
+ * A custom section: by function, places of branches in its body and whether they are likely (Branch Hinting proposal; an engine that
+ * does not know it passes it by).
+ */
+const BRANCH_HINTS = "metadata.code.branch_hint";
+
 /** The bytes of a module that imports the memory `e.m` of exactly `pages` pages of 64 KiB. */
 export function moduleBytes(shape: ModuleShape, pages: number): Uint8Array {
   const { types, importedFunctions = [], functions } = shape;
@@ -251,18 +266,36 @@ export function moduleBytes(shape: ModuleShape, pages: number): Uint8Array {
     content.byte(0);
     content.unsigned(index);
   });
-  const body = new Code();
-  list(10, functions, ({ locals, code }) => {
-    body.clear();
-    body.unsigned(locals.length);
+  const heads = functions.map(({ locals }) => {
+    const head = new Code();
+    head.unsigned(locals.length);
     for (const [count, type] of locals) {
-      body.unsigned(count);
-      body.byte(type);
+      head.unsigned(count);
+      head.byte(type);
     }
-    body.append(code);
-    body.byte(OP.end);
-    content.unsigned(body.length);
-    content.append(body);
+    return head;
   });
+  content.clear();
+  content.name(BRANCH_HINTS);
+  content.unsigned(functions.length);
+  functions.forEach(({ code }, index) => {
+    content.unsigned(importedFunctions.length + index);
+    content.unsigned(code.rare.length);
+    for (const place of code.rare) {
+      content.unsigned(heads[index].length + place);
+      content.unsigned(1);
+      content.byte(0);
+    }
+  });
+  section(out, 0, content);
+  content.clear();
+  content.unsigned(functions.length);
+  functions.forEach(({ code }, index) => {
+    content.unsigned(heads[index].length + code.length + 1);
+    content.append(heads[index]);
+    content.append(code);
+    content.byte(OP.end);
+  });
+  section(out, 10, content);
   return out.bytes.slice(0, out.length);
 }

@@ -1,6 +1,7 @@
-// V8's background threads give way to the one that runs the guest.
+// How V8 is to run the guest: its background threads give way, and what compiled code says of its branches is heeded.
 import { existsSync, readdirSync } from "node:fs";
 import { setPriority } from "node:os";
+import { setFlagsFromString } from "node:v8";
 
 /** Linux has a thread's priority (nice value) set by its number, as if it were a process; elsewhere nothing happens. */
 const THREADS = "/proc/self/task";
@@ -22,4 +23,15 @@ export function lowerBackgroundThreads(): void {
       // It has ended, or nobody may: it stays as it is.
     }
   }
+}
+
+/** Major versions of V8 that know the flag and need it: those of Node 20 to 24. */
+const NEED_FLAG = ["11", "12", "13"];
+
+/**
+ * Modules say which branches are hardly ever taken; V8 heeds it by itself where it knows the proposal for good, and when asked to where it
+ * does not. Code that came with a script is refused when flags have changed since, so this comes after it.
+ */
+export function heedBranchHints(): void {
+  if (NEED_FLAG.includes(process.versions.v8.split(".")[0])) setFlagsFromString("--experimental-wasm-branch-hinting");
 }
