@@ -6,6 +6,7 @@ import { LAZY_EXACT } from "../interpreter/lazy.ts";
 import { type FlagState, UNKNOWN_FLAGS } from "./flags.ts";
 import { type KnownRegisters, type Surroundings, UNKNOWN_REGISTERS, WasmOps } from "./lower.ts";
 import type { Block, Region } from "./region.ts";
+import { RoundFlags } from "./rounds.ts";
 import {
   REASON_BUDGET,
   REASON_INTERPRET,
@@ -110,6 +111,8 @@ class RegionEmitter implements Surroundings {
   private readonly loopDepth: number[] = [];
   private readonly blockDepth: number[] = [];
   private readonly targetDepth: number[] = [];
+  /** Of innermost loops, by their heads. */
+  private readonly rounds: (RoundFlags | null)[] = [];
   /** Nodes whose labelled blocks are open. */
   private readonly open = new Set<number>();
   private temporaries = 0;
@@ -241,18 +244,22 @@ class RegionEmitter implements Surroundings {
   // --- structure ---
   private node(node: number): void {
     const { code, structure: shape } = this;
-    if (shape.isLoop[node]) {
-      // The ways back come with flags and counts of their own.
-      this.settle();
-      this.forget();
-      this.loopDepth[node] = code.depth;
-      code.loop();
+    if (!shape.isLoop[node]) {
+      this.within(node, 0);
+      return;
     }
+    // The ways back come with flags and counts of their own.
+    this.settle();
+    this.forget();
+    const round = shape.isInnermost[node] ? new RoundFlags(code) : null;
+    this.rounds[node] = round;
+    this.loopDepth[node] = code.depth;
+    code.loop();
+    const head = code.length;
     this.within(node, 0);
-    if (shape.isLoop[node]) {
-      code.op(OP.unreachable);
-      code.end();
-    }
+    code.op(OP.unreachable);
+    code.end();
+    round?.finish(head);
   }
 
   /** The node's own code inside labelled blocks for those of `merges` from an index on, and their code behind these. */
@@ -323,10 +330,24 @@ class RegionEmitter implements Surroundings {
       this.node(node);
       return;
     }
+    if (isBack && shape.dominates(node, from)) {
+      this.goRound(node);
+      return;
+    }
     this.settle();
-    if (!isBack) code.br(this.blockDepth[node]);
-    else if (shape.dominates(node, from)) code.br(this.loopDepth[node]);
-    else this.dispatchTo(from, node);
+    if (isBack) this.dispatchTo(from, node);
+    else code.br(this.blockDepth[node]);
+  }
+
+  private goRound(node: number): void {
+    const { code, flags } = this;
+    const round = this.rounds[node];
+    if (round?.brings(flags)) this.count();
+    else {
+      this.settle();
+      round?.keep();
+    }
+    code.br(this.loopDepth[node]);
   }
 
   /** Goes to a dispatch target: at once where its code is still to come, else through the dispatcher. Edges back are looked at. */

@@ -21,9 +21,24 @@ export interface FlagState {
   readonly lazy: number | null;
   /** The last operation was a - b = r exactly, a logical one (CF and OF clear), or something else. */
   readonly origin: "compare" | "logic" | "other";
+  readonly source: FlagSource | null;
 }
 
-export const UNKNOWN_FLAGS: FlagState = { lazy: null, origin: "other" };
+/** How FLAG_A, FLAG_B, FLAG_R and CARRY_FLAG can be had again from other things. */
+export interface FlagSource {
+  /** Constants, or locals of registers, that have the same value; null where there is none. */
+  readonly a: Value | null;
+  readonly b: Value | null;
+  readonly r: Value | null;
+  /** r is a + b, a - b, or neither for certain. */
+  readonly relation: "sum" | "difference" | "other";
+  /** CF: a < b, r < a (both unsigned), clear, or what CARRY_FLAG says. */
+  readonly carry: "borrow" | "carry" | "clear" | "kept";
+}
+
+export const UNKNOWN_FLAGS: FlagState = { lazy: null, origin: "other", source: null };
+type Result = FlagSource & { readonly [operand in "a" | "b" | "r"]: Value };
+
 const DERIVED = PARITY | ADJUST | ZERO | SIGN | OVERFLOW;
 
 /** Parity of the low four bits, as a bit table: 1 where the number of ones is even. */
@@ -168,17 +183,27 @@ export abstract class FlagOps extends ValueOps {
     });
   }
 
-  /** All derived flags follow from a, b and r from now on. */
-  private setResult(a: Value, b: Value, r: Value, lazy: number, origin: FlagState["origin"]): void {
-    this.setLocal(FLAG_A, a);
-    this.setLocal(FLAG_B, b);
-    this.setLocal(FLAG_R, r);
-    this.setLazy(lazy, origin);
+  /** All derived flags follow from the last result from now on. */
+  private setResult(source: Result, lazy: number, origin: FlagState["origin"] = "other"): void {
+    this.setLocal(FLAG_A, source.a);
+    this.setLocal(FLAG_B, source.b);
+    this.setLocal(FLAG_R, source.r);
+    this.flagChanges.push(() => {
+      this.flags = { lazy, origin, source };
+    });
   }
 
-  private setLazy(lazy: number, origin: FlagState["origin"]): void {
+  /** The relation that holds for 32 bits: narrower results are cut off. */
+  private ifWide(relation: FlagSource["relation"]): FlagSource["relation"] {
+    return this.size === 32 ? relation : "other";
+  }
+
+  /** CF has a value of its own from now on. */
+  private setCarry(value: Value): void {
+    this.setLocal(CARRY_FLAG, value);
     this.flagChanges.push(() => {
-      this.flags = { lazy, origin };
+      const { source } = this.flags;
+      this.flags = { ...this.flags, origin: "other", source: source && { ...source, carry: "kept" } };
     });
   }
 
@@ -186,7 +211,7 @@ export abstract class FlagOps extends ValueOps {
   private setStored(mask: number): void {
     this.flagChanges.push(() => {
       const { lazy } = this.flags;
-      if (lazy !== null) this.flags = { lazy: lazy & ~mask, origin: "other" };
+      if (lazy !== null) this.flags = { ...this.flags, lazy: lazy & ~mask, origin: "other" };
       else {
         this.code.get(LAZY);
         this.code.const(~mask);
@@ -203,41 +228,41 @@ export abstract class FlagOps extends ValueOps {
 
   flagsOfAdd(a: Value, b: Value, r: Value): void {
     const carries = (): Value => this.or(this.and(a, b), this.and(this.or(a, b), this.not(r)));
-    this.setLocal(CARRY_FLAG, this.carryWasRead ? this.shr(carries(), constant(31)) : this.ltU(r, a));
-    this.setResult(a, b, r, DERIVED, "other");
+    const withCarry = this.carryWasRead;
+    this.setLocal(CARRY_FLAG, withCarry ? this.shr(carries(), constant(31)) : this.ltU(r, a));
+    const [relation, carry] = withCarry ? (["other", "kept"] as const) : ([this.ifWide("sum"), "carry"] as const);
+    this.setResult({ a, b, r, relation, carry }, DERIVED);
   }
   flagsOfSub(a: Value, b: Value, r: Value): void {
     const borrows = this.or(this.and(this.not(a), b), this.and(this.or(this.not(a), b), r));
     this.setLocal(CARRY_FLAG, this.shr(borrows, constant(31)));
-    this.setResult(a, b, r, DERIVED | LAZY_SUBTRACTION, "other");
+    this.setResult({ a, b, r, relation: "other", carry: "kept" }, DERIVED | LAZY_SUBTRACTION);
   }
   flagsOfCompare(a: Value, b: Value, r: Value): void {
     this.setLocal(CARRY_FLAG, this.ltU(a, b));
-    this.setResult(a, b, r, DERIVED | LAZY_SUBTRACTION, "compare");
+    const relation = this.ifWide("difference");
+    this.setResult({ a, b, r, relation, carry: "borrow" }, DERIVED | LAZY_SUBTRACTION, "compare");
   }
   flagsOfIncrement(a: Value, r: Value): void {
-    this.setResult(a, constant(1), r, DERIVED, "other");
+    this.setResult({ a, b: constant(1), r, relation: this.ifWide("sum"), carry: "kept" }, DERIVED);
   }
   flagsOfDecrement(a: Value, r: Value): void {
-    this.setResult(a, constant(1), r, DERIVED | LAZY_SUBTRACTION, "other");
+    const relation = this.ifWide("difference");
+    this.setResult({ a, b: constant(1), r, relation, carry: "kept" }, DERIVED | LAZY_SUBTRACTION);
   }
   flagsOfLogic(r: Value): void {
     this.setLocal(CARRY_FLAG, constant(0));
-    this.setResult(constant(0), r, r, DERIVED, "logic");
+    this.setResult({ a: constant(0), b: r, r, relation: "sum", carry: "clear" }, DERIVED, "logic");
   }
   /** 0 + r = r leaves AF clear; OF has a place of its own. */
   flagsOfResult(r: Value, carry: Value, overflow: Value): void {
     this.setLocal(CARRY_FLAG, carry);
     this.setLocal(OVERFLOW_FLAG, overflow);
-    this.setResult(constant(0), r, r, DERIVED & ~OVERFLOW, "other");
+    this.setResult({ a: constant(0), b: r, r, relation: "sum", carry: "kept" }, DERIVED & ~OVERFLOW);
   }
   setFlag(flag: number, value: Value): void {
-    if (flag === CARRY) {
-      this.setLocal(CARRY_FLAG, value);
-      this.flagChanges.push(() => {
-        this.flags = { ...this.flags, origin: "other" };
-      });
-    } else if (flag === OVERFLOW) {
+    if (flag === CARRY) this.setCarry(value);
+    else if (flag === OVERFLOW) {
       this.setLocal(OVERFLOW_FLAG, value);
       this.setStored(OVERFLOW);
     } else if (flag === DIRECTION)
@@ -248,7 +273,7 @@ export abstract class FlagOps extends ValueOps {
     this.setStoredBits(ZERO, this.shl(this.eq(r, constant(0)), constant(6)));
   }
   setFlagByte(bits: Value): void {
-    this.setLocal(CARRY_FLAG, this.and(bits, constant(CARRY)));
+    this.setCarry(this.and(bits, constant(CARRY)));
     this.setStoredBits(PARITY | ADJUST | ZERO | SIGN, bits);
   }
 
@@ -269,6 +294,6 @@ export abstract class FlagOps extends ValueOps {
     }
     code.end();
     const same = this.flags.lazy === before.lazy && before.lazy !== null;
-    this.flags = same ? { lazy: before.lazy, origin: "other" } : UNKNOWN_FLAGS;
+    this.flags = same ? { ...UNKNOWN_FLAGS, lazy: before.lazy } : UNKNOWN_FLAGS;
   }
 }

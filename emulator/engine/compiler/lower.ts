@@ -9,7 +9,7 @@ import { keyFlat } from "../interpreter/codecache.ts";
 import { sizeOfSpec } from "../interpreter/text.ts";
 import { FlagOps, type FlagState } from "./flags.ts";
 import { BUDGET_END, POKE_FUNCTION, REFILL_FUNCTION, segmentOffset } from "./runtime.ts";
-import { CPU, constant, local, REGISTER, TLB, type Value, WIDE } from "./values.ts";
+import { CPU, constant, FIRST_TEMPORARY, local, REGISTER, TLB, type Value, WIDE } from "./values.ts";
 import { type Code, OP } from "./wasm.ts";
 
 /** How the instruction goes on. */
@@ -143,6 +143,7 @@ export class WasmOps extends FlagOps implements Ops<Value> {
   private finish(): void {
     for (const write of this.writes) write();
     for (const change of this.flagChanges) change();
+    this.flags = flagsAfter(this.flags, this.registerChanges);
     this.changeRegisters(this.registerChanges);
     this.temporariesUsed(this.temporaries);
   }
@@ -510,6 +511,21 @@ function knownAfter(registers: KnownRegisters, changes: readonly RegisterChange[
     else after.delete(whole(number, size));
   }
   return after;
+}
+
+/** What is known of flags once registers have changed: a register may hold what the flags came from, or hold it no longer. */
+function flagsAfter(flags: FlagState, changes: readonly RegisterChange[]): FlagState {
+  const { source } = flags;
+  if (source === null) return flags;
+  const still = (value: Value | null): Value | null => {
+    if (value === null || value.constant) return value;
+    const isChanged = (register: number): boolean =>
+      changes.some(({ number, size }) => REGISTER + whole(number, size) === register);
+    if (value.n < FIRST_TEMPORARY) return isChanged(value.n) ? null : value;
+    const taken = changes.findLast(({ value: to, size }) => size === 32 && !to.constant && to.n === value.n);
+    return taken === undefined ? null : local(REGISTER + taken.number);
+  };
+  return { ...flags, source: { ...source, a: still(source.a), b: still(source.b), r: still(source.r) } };
 }
 
 /** The register that an encoding of a size lies in: AH lies in EAX. */

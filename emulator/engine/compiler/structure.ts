@@ -11,6 +11,8 @@ export interface Structure {
   readonly merges: readonly (readonly number[])[];
   readonly isMerge: readonly boolean[];
   readonly isLoop: readonly boolean[];
+  /** Heads of loops that no other loop is part of. */
+  readonly isInnermost: readonly boolean[];
   /** Index of a node among the dispatch targets, or -1. */
   readonly targetOf: readonly number[];
   /** EIPs of the dispatch targets: those of the region, and the heads of loops with more than one way in. */
@@ -186,6 +188,7 @@ function describe(
     merges,
     isMerge,
     isLoop,
+    isInnermost: isLoop.map((is, head) => is && isInnermost(graph, immediate, isLoop, head)),
     targetOf,
     targets,
     jumps,
@@ -193,6 +196,19 @@ function describe(
     isLook,
     needed: longest.map((length, node) => (isLook[node] || targetOf[node] >= 0 ? Math.max(length, 1) : 0)),
   };
+}
+
+/** No other head is among the nodes that lead back to a head without passing it. */
+function isInnermost(graph: Graph, immediate: readonly number[], isLoop: readonly boolean[], head: number): boolean {
+  const within = new Set([head]);
+  const open = graph.predecessors[head].filter((from) => dominates(immediate, head, from));
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (within.has(node)) continue;
+    if (isLoop[node]) return false;
+    within.add(node);
+    open.push(...graph.predecessors[node]);
+  }
+  return true;
 }
 
 function jumpsOf(region: Region, { starts, nodeOf }: Graph, targetOf: readonly number[]): number[][] {

@@ -29,7 +29,12 @@ export const OVERFLOW_FLAG = 21;
 /** Where execution goes on outside, and why it leaves. */
 export const NEXT_EIP = 22;
 export const REASON = 23;
-export const FIRST_TEMPORARY = 24;
+/** What tells the flags that follow from the last result, CF and OF. */
+export const FLAG_LOCALS: readonly number[] = [LAZY, FLAG_A, FLAG_B, FLAG_R, CARRY_FLAG, OVERFLOW_FLAG];
+/** At the head of an innermost loop: `FLAG_LOCALS` as they were before it, and -1 once it has gone round, else 0. */
+export const BEFORE = 24;
+export const ROUND = 30;
+export const FIRST_TEMPORARY = 31;
 
 /** A 32-bit value at hand: a constant, or a local that keeps it until the instruction's registers change. */
 export interface Value {

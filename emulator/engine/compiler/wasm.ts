@@ -76,6 +76,15 @@ export class Code {
     this.length += other.length;
   }
 
+  /** Puts bytes of another run, without blocks or hints of its own, where one of this begins. */
+  insert(place: number, other: Code): void {
+    if (this.length + other.length > this.bytes.length) this.room(other.length);
+    this.bytes.copyWithin(place + other.length, place, this.length);
+    this.bytes.set(other.bytes.subarray(0, other.length), place);
+    this.length += other.length;
+    for (let i = this.rare.length; i-- > 0 && this.rare[i] >= place; ) this.rare[i] += other.length;
+  }
+
   name(text: string): void {
     this.unsigned(text.length);
     for (let i = 0; i < text.length; i++) this.byte(text.charCodeAt(i));
