@@ -2,6 +2,7 @@
 // host's processor and on ours. WITNESS: processor (in 32-bit mode), long-mode (in 64-bit mode: what is the same there; taken
 // where the host starts no 32-bit programs), interpreter (ours, for compiled code).
 import { decode, type Form, format } from "../../../emulator/isa/index.ts";
+import { heedBranchHints } from "../../../tools/cli/v8.ts";
 import { whyNot } from "../../host.ts";
 import { ARENA_SIZE } from "./arena.ts";
 import type { Case } from "./case.ts";
@@ -88,6 +89,7 @@ let lost = 0;
 
 const random = new Random(Number(option("--seed") ?? 1));
 const cases = new Cases(random);
+heedBranchHints(); // as the command does
 const ours = new OurProcessor(engine);
 const arena = Uint8Array.from({ length: ARENA_SIZE }, () => random.bits());
 
