@@ -30,7 +30,8 @@ const NEED_FLAG = ["11", "12", "13"];
 
 /**
  * Modules say which branches are hardly ever taken; V8 heeds it by itself where it knows the proposal for good, and when asked to where it
- * does not. Code that came with a script is refused when flags have changed since, so this comes after it.
+ * does not. Once flags have changed it refuses code that was made before, a script's and that of Node's own modules: call this when they
+ * are loaded.
  */
 export function heedBranchHints(): void {
   if (NEED_FLAG.includes(process.versions.v8.split(".")[0])) setFlagsFromString("--experimental-wasm-branch-hinting");

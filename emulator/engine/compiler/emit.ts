@@ -107,14 +107,13 @@ class RegionEmitter implements Surroundings {
   private readonly region: Region;
   private readonly structure: Structure;
   private readonly options: EmitOptions;
-  /** Depths of open loops and labelled blocks, by node; those of a dispatch target have its look at the budget behind them. */
+  /** Depths of open loops and labelled blocks, by node. */
   private readonly loopDepth: number[] = [];
   private readonly blockDepth: number[] = [];
+  /** Of dispatch targets: the block that has their look at the budget behind it, where they are not looked at anyway. */
   private readonly targetDepth: number[] = [];
   /** Of innermost loops, by their heads. */
   private readonly rounds: (RoundFlags | null)[] = [];
-  /** Nodes whose labelled blocks are open. */
-  private readonly open = new Set<number>();
   private temporaries = 0;
   private readonly lookups = new Set<number>();
   // Where the emission stands: what is known of flags and registers, instructions done but not counted yet, the one under way.
@@ -272,7 +271,6 @@ class RegionEmitter implements Surroundings {
       return;
     }
     const looks = this.options.exact && shape.targetOf[merge] >= 0 && !shape.isLook[merge];
-    this.open.add(merge);
     this.blockDepth[merge] = code.depth;
     if (looks) code.block();
     this.targetDepth[merge] = code.depth;
@@ -280,7 +278,6 @@ class RegionEmitter implements Surroundings {
     this.within(node, index + 1);
     code.op(OP.unreachable);
     code.end();
-    this.open.delete(merge);
     this.forget();
     if (looks) {
       this.look(merge, shape.needed[merge]);
@@ -350,11 +347,14 @@ class RegionEmitter implements Surroundings {
     code.br(this.loopDepth[node]);
   }
 
-  /** Goes to a dispatch target: at once where its code is still to come, else through the dispatcher. Edges back are looked at. */
+  /**
+   * Goes to a dispatch target. Those with larger numbers are still to come, their blocks are open: the ways there need no look. Others
+   * are gone to by the dispatcher, and looked at.
+   */
   private dispatchTo(from: number, node: number): void {
     const { code, structure: shape } = this;
-    if (this.open.has(node)) {
-      code.br(node > from ? this.blockDepth[node] : this.targetDepth[node]);
+    if (node > from) {
+      code.br(this.blockDepth[node]);
       return;
     }
     code.const(shape.targetOf[node]);

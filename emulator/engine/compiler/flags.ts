@@ -26,7 +26,7 @@ export interface FlagState {
 
 /** How FLAG_A, FLAG_B, FLAG_R and CARRY_FLAG can be had again from other things. */
 export interface FlagSource {
-  /** Constants, or locals of registers, that have the same value; null where there is none. */
+  /** Constants, or locals of registers, that have the same value (temporaries, until the instruction is done); null where there is none. */
   readonly a: Value | null;
   readonly b: Value | null;
   readonly r: Value | null;

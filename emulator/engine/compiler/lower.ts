@@ -522,8 +522,10 @@ function flagsAfter(flags: FlagState, changes: readonly RegisterChange[]): FlagS
     const isChanged = (register: number): boolean =>
       changes.some(({ number, size }) => REGISTER + whole(number, size) === register);
     if (value.n < FIRST_TEMPORARY) return isChanged(value.n) ? null : value;
-    const taken = changes.findLast(({ value: to, size }) => size === 32 && !to.constant && to.n === value.n);
-    return taken === undefined ? null : local(REGISTER + taken.number);
+    const taken = changes.find(({ value: to, size }) => size === 32 && !to.constant && to.n === value.n);
+    if (taken === undefined) return null;
+    const changed = changes.findLast(({ number, size }) => whole(number, size) === taken.number);
+    return changed === taken ? local(REGISTER + taken.number) : null;
   };
   return { ...flags, source: { ...source, a: still(source.a), b: still(source.b), r: still(source.r) } };
 }

@@ -63,7 +63,7 @@ export class RoundFlags {
     head.const(lazy);
     head.set(LAZY);
     for (const flag of made) {
-      // As before the loop where ROUND is 0.
+      // As they were brought where ROUND is 0.
       const before = BEFORE + FLAG_LOCALS.indexOf(flag);
       head.get(before);
       compute(head, flag, OP.i32_xor, before);
@@ -73,7 +73,7 @@ export class RoundFlags {
       head.set(flag);
     }
     if ((lazy & OVERFLOW) !== 0) {
-      // It says nothing where OF follows from the result.
+      // It says nothing where OF follows from the result, so it need not be carried either.
       head.get(BEFORE + FLAG_LOCALS.indexOf(OVERFLOW_FLAG));
       head.set(OVERFLOW_FLAG);
     }

@@ -61,7 +61,7 @@ function edgesOf(region: Region, start: number): number[] {
   return edges.filter((eip) => region.blocks.has(eip));
 }
 
-/** As `edgesOf`, and from a call to the routine and to where that comes back. */
+/** As `edgesOf`, and from a call to the routine, where it is known, and to where that comes back. */
 function courseOf(region: Region, start: number): number[] {
   const block = region.blocks.get(start);
   if (block?.end !== "call" && block?.end !== "indirect call") return edgesOf(region, start);

@@ -31,7 +31,10 @@ export const NEXT_EIP = 22;
 export const REASON = 23;
 /** What tells the flags that follow from the last result, CF and OF. */
 export const FLAG_LOCALS: readonly number[] = [LAZY, FLAG_A, FLAG_B, FLAG_R, CARRY_FLAG, OVERFLOW_FLAG];
-/** At the head of an innermost loop: `FLAG_LOCALS` as they were before it, and -1 once it has gone round, else 0. */
+/**
+ * At the head of an innermost loop: `FLAG_LOCALS` as the last way there left them that brought them itself; and -1 where the head has to
+ * make them, else 0.
+ */
 export const BEFORE = 24;
 export const ROUND = 30;
 export const FIRST_TEMPORARY = 31;

@@ -76,7 +76,7 @@ export class Code {
     this.length += other.length;
   }
 
-  /** Puts bytes of another run, without blocks or hints of its own, where one of this begins. */
+  /** Puts other instructions, without blocks or hints, where an instruction of this run begins. */
   insert(place: number, other: Code): void {
     if (this.length + other.length > this.bytes.length) this.room(other.length);
     this.bytes.copyWithin(place + other.length, place, this.length);

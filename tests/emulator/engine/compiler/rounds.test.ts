@@ -1,14 +1,41 @@
 // Flags that a loop brings back to its head: read there, and at every place where a budget ends.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Assembler, al, bl, bx, cl, cx, data, dl, dword, dx, eax, ebx, ecx, edi, edx, link, proc } from "#asm";
+import {
+  type Assembler,
+  al,
+  bl,
+  bx,
+  cl,
+  cx,
+  data,
+  dh,
+  dl,
+  dword,
+  dx,
+  eax,
+  ebx,
+  ecx,
+  edi,
+  edx,
+  type Image,
+  type ImageSection,
+  link,
+  proc,
+} from "#asm";
 import { type Engine, Machine } from "#emulator";
+import { emitRegion } from "../../../../emulator/engine/compiler/emit.ts";
+import { formRegion } from "../../../../emulator/engine/compiler/region.ts";
+import { ROUND } from "../../../../emulator/engine/compiler/values.ts";
+import { OP } from "../../../../emulator/engine/compiler/wasm.ts";
+import { decode } from "../../../../emulator/isa/index.ts";
+import { hintsOf } from "./hints.ts";
 
 const test = suite("flags round loops");
 
 const word = data("word", 4);
 const ROUNDS = 20_000;
-/** Instructions to the first comparison; to the next ones it is longer each time, by as much. */
+/** Instructions to the first comparison; each further one is as much later than the one before was. */
 const STEP = 997;
 
 /** How a round ends; EBX, ECX and EDX are other in each. */
@@ -21,6 +48,7 @@ const ends: Record<string, (a: Assembler) => void> = {
   "cmp memory": (a) => a.cmp(dword(word), ebx),
   "cmp, operand changed": (a) => { a.cmp(edx, ebx); a.mov(edx, ecx); },
   "cmp, low byte changed": (a) => { a.cmp(edx, ebx); a.mov(dl, cl); },
+  "cmp, high byte changed": (a) => { a.mov(ebx, edx); a.cmp(edx, ebx); a.mov(dh, cl); },
   "cmp, operands exchanged": (a) => { a.cmp(edx, ebx); a.xchg(edx, ebx); },
   "cmp r, itself": (a) => a.cmp(edx, edx),
   "cmp, stc": (a) => { a.cmp(edx, ebx); a.stc(); },
@@ -33,10 +61,12 @@ const ends: Record<string, (a: Assembler) => void> = {
   "sub from memory": (a) => a.sub(dword(word), ebx),
   "neg": (a) => a.neg(edx),
   "sbb": (a) => a.sbb(edx, ebx),
+  "bt, sbb r, itself": (a) => { a.bt(ecx, 0); a.sbb(edx, edx); },
   "add": (a) => a.add(edx, ebx),
   "add r16": (a) => a.add(dx, bx),
   "add r, itself": (a) => a.add(edx, edx),
   "adc": (a) => a.adc(edx, ebx),
+  "adc r, -1": (a) => a.adc(edx, -1),
   "xadd": (a) => a.xadd(edx, ebx),
   "inc": (a) => a.inc(edx),
   "dec": (a) => a.dec(edx),
@@ -48,12 +78,13 @@ const ends: Record<string, (a: Assembler) => void> = {
   "xor r, itself": (a) => a.xor(ebx, ebx),
   "shl": (a) => a.shl(edx, 3),
   "shl by CL": (a) => a.shl(edx, cl),
+  "shl, another by CL": (a) => { a.shl(edx, 3); a.shl(ebx, cl); },
   "ror": (a) => a.ror(edx, 5),
   "imul": (a) => a.imul(edx, ebx),
   "bsf": (a) => a.bsf(edx, ebx),
   "sahf": (a) => a.sahf(),
   "nothing": () => {},
-  "cmp, on one of two ways": (a) => { a.cmp(edx, ebx); a.jc("more"); a.mov(edi, ecx); a.label("more"); },
+  "cmp, then two ways that meet": (a) => { a.cmp(edx, ebx); a.jc("more"); a.mov(edi, ecx); a.label("more"); },
 };
 
 /** Two ways back that differ in where the flags come from, the one that says most of it first. */
@@ -115,5 +146,32 @@ for (const [name, end] of Object.entries(ends))
     const { instructions = 0 } = other.statistics ?? {};
     assert.ok(instructions > 4 * ROUNDS, `${instructions} instructions in compiled code`);
   });
+
+/** The module of the loop that begins so many instructions after the image's first one. */
+function moduleOf(image: Image, first: number): Uint8Array {
+  const { bytes, address } = image.sections.find(({ name }) => name === ".text") as ImageSection;
+  const instructionAt = (eip: number) => {
+    const found = decode(bytes, eip - address, bytes.length, 32);
+    return typeof found === "string" ? null : found;
+  };
+  let entry = image.entry;
+  for (let i = 0; i < first; i++) entry += instructionAt(entry)?.length ?? 0;
+  const options = { key: 0xff, pages: 64, slot: 1, refilled: new Set<number>(), exact: true };
+  return emitRegion(formRegion(entry, instructionAt, [], false), options).bytes;
+}
+
+test("a loop's head makes the flags again where the way back says how, and nowhere else", () => {
+  const goesRound = [OP.i32_const, 0x7f, OP.local_set, ROUND];
+  const says = (module: Uint8Array): boolean => Buffer.from(module).includes(Buffer.from(goesRound));
+  assert.ok(says(moduleOf(loopOf(ends["cmp r, r"]), 2)));
+  assert.not(says(moduleOf(loopOf(ends.nothing), 2)));
+});
+
+test("the hints of a region lie at branches, behind what was put in at a loop's head too", () => {
+  const module = moduleOf(loopOf(ends["sub from memory"]), 2);
+  const hints = hintsOf(module, 0);
+  assert.ok(hints.length > 1, "the budget, and a missing translation");
+  for (const { at } of hints) assert.is(module[at], OP.if);
+});
 
 test.run();
