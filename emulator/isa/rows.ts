@@ -6,7 +6,7 @@ import { table } from "./table.ts";
 const hexByte = /^[0-9A-F]{2}$/;
 const accesses = /^(?:r|w|rw|-)(?:,(?:r|w|rw|-))*$/;
 const knownNote =
-  /^(?:lock|locked|rep|commutes|anysize|alias|default:\d+|(?:sets|reads|undef):[oszapcdi]+|unimplemented:\w+|skip:[\w-]+)$/;
+  /^(?:lock|locked|rep|commutes|anysize|alias|default:\d+|(?:sets|reads|undef):[oszapcdi]+|unimplemented:\w+|skip:[\w-]+(?:,[\w-]+)*)$/;
 const trailerNames = ["ib", "iw", "id", "cb", "cw", "cd", "cp"];
 
 /** What the opcode column says. */

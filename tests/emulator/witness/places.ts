@@ -14,7 +14,7 @@ const edges = A.pages.flatMap((rights, page) => {
   return apart ? [(page + 1) * A.PAGE] : [];
 });
 /** First offsets outside the limits of local segments. */
-const limits = [0x1235, 0x1000, A.ARENA_SIZE];
+export const limits = [0x1235, 0x1000, A.ARENA_SIZE];
 
 /** Does anything lie at this linear address that a case may put bytes into? */
 export function isMapped(linear: number): boolean {

@@ -3,7 +3,7 @@ import { type Form, forms } from "../../../emulator/isa/index.ts";
 import { type Case, hasPrefix } from "./case.ts";
 import { ESP, SS } from "./draft.ts";
 import type { Outcome } from "./outcome.ts";
-import { baseOf, isWide } from "./places.ts";
+import { baseOf, isWide, limits } from "./places.ts";
 
 /** What of two outcomes differs: "vector", "error code", "cr2", "eip", "eflags", a register's name, "memory". */
 export type Difference = string;
@@ -22,6 +22,7 @@ const GENERAL_PROTECTION = 13;
 const STACK_FAULT = 12;
 const PAGE_FAULT = 14;
 const DEBUG = 1;
+const BOUND_RANGE_EXCEEDED = 5;
 
 const faulted = (host: Outcome): boolean => host.vector >= 0;
 const only = (found: readonly Difference[], ...names: Difference[]): boolean =>
@@ -47,6 +48,12 @@ function isBelowStack(one: Case, host: Outcome, ours: Outcome): boolean {
   );
 }
 
+/** Does a page or a segment end within four bytes at an offset? */
+function isSplit(offset: number): boolean {
+  const within = offset & 0xffff;
+  return (offset & 0xfff) > 0xffc || limits.some((end) => within < end && end < within + 4);
+}
+
 export const rules: Readonly<Record<string, Rule>> = {
   "undefined-above-16": {
     why: "SHLD and SHRD of a word by more than 16: the manual leaves result and flags undefined",
@@ -56,6 +63,18 @@ export const rules: Readonly<Record<string, Rule>> = {
     why: "what an instruction of several pushes has stored below ESP when a later one faults: nothing here, something there",
     covers: (one, host, ours, found) => faulted(host) && only(found, "memory") && isBelowStack(one, host, ours),
   },
+  "selector-pushed-as-a-word": {
+    why: "PUSH of a segment register with 32 bits may store the selector alone: Intel's processors do, AMD's the zeros above it too",
+    covers: (one, host, ours, found) =>
+      (faulted(ours) && isSplit(one.registers[ESP]! - 4)) ||
+      (!faulted(host) && !faulted(ours) && only(found, "memory") && isBelowStack(one, host, ours)),
+  },
+  "selector-read-as-a-word": {
+    why: "the upper half of a selector's 32 bits on the stack cannot be read: AMD's processors try, Intel's do not",
+    covers: (one, _, ours) =>
+      (ours.vector === PAGE_FAULT || ours.vector === STACK_FAULT) &&
+      isSplit(one.registers[ESP]! + (one.form.mnemonic === "POP" ? 0 : 4)),
+  },
   "popped-before-a-fault": {
     why: "POPA that faults half way has loaded some registers there; ESP stays, so that it can be run again",
     covers: (_, host, __, found) => faulted(host) && only(found, "eax", "ecx", "edx", "ebx", "ebp", "esi", "edi"),
@@ -63,6 +82,19 @@ export const rules: Readonly<Record<string, Rule>> = {
   "either-operand-first": {
     why: "both operands of CMPS are bad: the manual does not say which is read first, and this processor does it either way",
     covers: (_, host, ours, found) => faulted(host) && faulted(ours) && only(found, "vector", "error code", "cr2"),
+  },
+  "flags-of-a-repetition": {
+    why: "a fault within REP CMPS or SCAS: Intel's processors have the flags from before the instruction, AMD's those of the last element",
+    covers: (one, host, ours, found) =>
+      faulted(host) &&
+      host.vector === ours.vector &&
+      only(found, "eflags") &&
+      (hasPrefix(one.code, 0xf2) || hasPrefix(one.code, 0xf3)),
+  },
+  "lower-bound-first": {
+    why: "BOUND below the lower bound while the upper one cannot be read: Intel's processors do not read it",
+    covers: (_, host, ours) =>
+      host.vector === BOUND_RANGE_EXCEEDED && ours.vector >= STACK_FAULT && ours.vector <= PAGE_FAULT,
   },
   "stack-before-limit": {
     why: "both the stack and the target of a near CALL are bad: the manual checks the target's limit first, AMD the stack",
