@@ -22,7 +22,7 @@ import { Code, OP } from "./wasm.ts";
 export class RoundFlags {
   private readonly code: Code;
   /** What the first way back knows of the flags. */
-  private known: (FlagState & { readonly lazy: number; readonly source: FlagSource }) | null = null;
+  private known: { readonly lazy: number; readonly source: FlagSource } | null = null;
 
   /** In front of the loop, with flags in their locals. */
   constructor(code: Code) {
@@ -40,10 +40,9 @@ export class RoundFlags {
   }
 
   /** A way back with such flags leaves it to the head to make them again; false where that will not know how. */
-  brings(flags: FlagState): boolean {
-    const { lazy, source } = flags;
+  brings({ lazy, source }: FlagState): boolean {
     if (lazy === null || source === null) return false;
-    this.known ??= { ...flags, lazy, source };
+    this.known ??= { lazy, source };
     if (lazy !== this.known.lazy || !isSame(source, this.known.source)) return false;
     this.setRound(-1);
     return true;

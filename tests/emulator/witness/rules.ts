@@ -23,6 +23,8 @@ const STACK_FAULT = 12;
 const PAGE_FAULT = 14;
 const DEBUG = 1;
 const BOUND_RANGE_EXCEEDED = 5;
+/** OF SF ZF AF PF CF. */
+const STATUS = 0x8d5;
 
 const faulted = (host: Outcome): boolean => host.vector >= 0;
 const only = (found: readonly Difference[], ...names: Difference[]): boolean =>
@@ -35,23 +37,33 @@ const stackCameFirst = (host: Outcome, ours: Outcome, found: readonly Difference
 /** Bytes that the longest ENTER pushes. */
 const MOST_PUSHED = 33 * 4;
 
-/** Do two outcomes differ only in memory just below the top of the stack? */
-function isBelowStack(one: Case, host: Outcome, ours: Outcome): boolean {
+/** Do two outcomes differ in memory only, if at all, at most so many bytes below the top of the stack? */
+function isBelowStack(one: Case, host: Outcome, ours: Outcome, most = MOST_PUSHED): boolean {
   const selector = one.selectors[SS]!;
   const top = one.registers[ESP]!;
   return one.windows.every(({ address }, i) =>
     host.windows[i]!.every((byte, at) => {
       const distance = top - (address + at - baseOf(selector));
       const below = isWide(selector) ? distance : distance & 0xffff;
-      return byte === ours.windows[i]![at] || (below > 0 && below <= MOST_PUSHED);
+      return byte === ours.windows[i]![at] || (below > 0 && below <= most);
     }),
   );
 }
 
-/** Does a page or a segment end within four bytes at an offset? */
-function isSplit(offset: number): boolean {
+/** Is what differs in memory as it was before the case there, and zero here? */
+const isUntouched = (one: Case, host: Outcome, ours: Outcome): boolean =>
+  one.windows.every(({ bytes }, i) =>
+    host.windows[i]!.every((byte, at) => {
+      const own = ours.windows[i]![at];
+      return byte === own || (byte === bytes[at] && own === 0);
+    }),
+  );
+
+/** Is the fault that of the last of four bytes at an offset: of the next page, or of what a segment's limit cuts off? */
+function isUpperHalf({ vector, cr2 }: Outcome, offset: number): boolean {
   const within = offset & 0xffff;
-  return (offset & 0xfff) > 0xffc || limits.some((end) => within < end && end < within + 4);
+  if (vector === PAGE_FAULT) return (offset & 0xfff) > 0xffc && (cr2 & 0xfff) === 0;
+  return vector === STACK_FAULT && limits.some((end) => within < end && end < within + 4);
 }
 
 export const rules: Readonly<Record<string, Rule>> = {
@@ -66,14 +78,13 @@ export const rules: Readonly<Record<string, Rule>> = {
   "selector-pushed-as-a-word": {
     why: "PUSH of a segment register with 32 bits may store the selector alone: Intel's processors do, AMD's the zeros above it too",
     covers: (one, host, ours, found) =>
-      (faulted(ours) && isSplit(one.registers[ESP]! - 4)) ||
-      (!faulted(host) && !faulted(ours) && only(found, "memory") && isBelowStack(one, host, ours)),
+      !faulted(host) &&
+      (isUpperHalf(ours, one.registers[ESP]! - 4) ||
+        (only(found, "memory") && isBelowStack(one, host, ours, 2) && isUntouched(one, host, ours))),
   },
   "selector-read-as-a-word": {
     why: "the upper half of a selector's 32 bits on the stack cannot be read: AMD's processors try, Intel's do not",
-    covers: (one, _, ours) =>
-      (ours.vector === PAGE_FAULT || ours.vector === STACK_FAULT) &&
-      isSplit(one.registers[ESP]! + (one.form.mnemonic === "POP" ? 0 : 4)),
+    covers: (one, _, ours) => isUpperHalf(ours, one.registers[ESP]! + (one.form.mnemonic === "POP" ? 0 : 4)),
   },
   "popped-before-a-fault": {
     why: "POPA that faults half way has loaded some registers there; ESP stays, so that it can be run again",
@@ -87,8 +98,9 @@ export const rules: Readonly<Record<string, Rule>> = {
     why: "a fault within REP CMPS or SCAS: Intel's processors have the flags from before the instruction, AMD's those of the last element",
     covers: (one, host, ours, found) =>
       faulted(host) &&
-      host.vector === ours.vector &&
       only(found, "eflags") &&
+      ((host.eflags ^ ours.eflags) & ~STATUS) === 0 &&
+      (one.prelude.length > 0 || ((host.eflags ^ one.eflags) & STATUS) === 0) &&
       (hasPrefix(one.code, 0xf2) || hasPrefix(one.code, 0xf3)),
   },
   "lower-bound-first": {
